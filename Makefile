@@ -1,0 +1,59 @@
+# Every target sets up what it needs: a virtual environment in .venv, filled from requirements.lock.
+# Nothing has to be activated, and uv is used where it is installed (it is only quicker).
+
+SHELL := /bin/sh
+PYTHON ?= python3
+UV := $(shell command -v uv 2>/dev/null)
+BIN := .venv/bin
+READY := .venv/.ready
+LIVE ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types build check lock notebooks clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "openrouter-routing needs Python 3.11 or newer, but '$(PYTHON)' is $$($(PYTHON) -V 2>&1)."; \
+	  echo "Name another one: make PYTHON=python3.12 ..."; exit 1; }
+	@echo "Setting up .venv from requirements.lock (once; about a minute) ..."
+ifneq ($(UV),)
+	@uv venv --quiet --allow-existing --python "$(PYTHON)" .venv
+	@UV_LINK_MODE=copy VIRTUAL_ENV="$(CURDIR)/.venv" uv pip install --quiet -r requirements.lock
+	@VIRTUAL_ENV="$(CURDIR)/.venv" uv pip install --quiet --no-deps -e .
+else
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+endif
+	@touch "$(READY)"
+
+demo: $(READY) ## run the main job on the emulator (LIVE=1 with OPENROUTER_API_KEY: on the real service)
+	@$(BIN)/python -m openrouter_routing.demo $(if $(LIVE),--live)
+
+test: $(READY) ## run the tests (no key, no network)
+	@$(BIN)/python -m pytest -q -n auto
+
+lint: $(READY) ## ruff: rules and format
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m ruff format --check .
+
+types: $(READY) ## mypy --strict over the three packages
+	@$(BIN)/python -m mypy
+
+build: $(READY) ## build the wheel and the source distribution into dist/
+	@$(BIN)/python -m build --outdir dist .
+
+check: test lint types build ## everything CI runs
+
+lock: ## write requirements.lock anew (needs uv)
+	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --all-extras --group dev \
+	  pyproject.toml -o requirements.lock
+
+notebooks: $(READY) ## execute the cookbook in place
+	@$(BIN)/python -m tests.notebooks cookbook
+
+clean: ## remove the environment and everything built
+	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,410 @@
+"""`Call`: one request on its way: what is sent, what is known so far, and how its answer is read.
+
+Everything here is plain functions of bytes and dicts, used by the sync and the async client alike.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
+from openrouter_routing import errors
+from openrouter_routing._failures import Sent, compose, error_from_wire, error_in, shorten
+from openrouter_routing.completion import Completion, read_completion
+from openrouter_routing.preferences import ProviderPreferences, RoutingPreferences
+from openrouter_routing.recording import RouteLog, current_logs
+from openrouter_routing.request import build_body, read_options, routing_headers
+from openrouter_routing.resolution import Layer, combine_policies, resolve
+from openrouter_routing.route import Route
+from openrouter_routing.scope import current_scope
+from openrouter_routing.settings import ClientSettings, merge_headers
+from openrouter_routing.violations import find_violation, unjudged
+
+if TYPE_CHECKING:
+    import httpx
+
+_NOTHING = RoutingPreferences()
+
+
+class HiddenHeaders(dict[str, str]):
+    """Headers whose values do not show in reprs, logs and the locals of a traceback."""
+
+    def __repr__(self) -> str:
+        return f"<headers: {', '.join(self)}>"
+
+
+@dataclass(slots=True)
+class Call:
+    """One request, from what the caller said to what came of it."""
+
+    url: str
+    headers: HiddenHeaders = field(repr=False)
+    content: bytes = field(repr=False)
+    model: str | None
+    preferences: RoutingPreferences
+    settings: ClientSettings
+    method: str = "POST"
+    logs: tuple[RouteLog, ...] = ()
+    status: int | None = None
+    retries: int = 0
+    started_at: float = 0.0
+    first_token_at: float | None = None
+    recorded: bool = False
+
+    @property
+    def sent(self) -> Sent:
+        """What an error message may say of the request."""
+        return Sent(self.model, self.preferences)
+
+    def begin(self, attempt: int) -> None:
+        """Note that an attempt (the first is 1) begins."""
+        self.retries = attempt - 1
+        self.status = None
+        self.first_token_at = None
+        self.started_at = time.monotonic()
+
+    def completion(self, body: dict[str, Any], headers: Mapping[str, str]) -> Completion:
+        """Read an answer together with what only this side knows of it."""
+        first, now = self.first_token_at, time.monotonic()
+        if not body.get("id") and (told := headers.get("x-generation-id")):
+            body["id"] = told
+        return read_completion(
+            body,
+            requested_model=self.model,
+            requested_models=self.preferences.models or (),
+            cache_status=headers.get("x-openrouter-cache-status"),
+            retries=self.retries,
+            time_to_first_token=None if first is None else first - self.started_at,
+            elapsed=now - self.started_at,
+        )
+
+    def record(self, route: Route) -> None:
+        """Hand the route to the enclosing `record_routes()` blocks, once."""
+        if not self.recorded:
+            self.recorded = True
+            for log in self.logs:
+                log.add(route)
+
+    def read_json(self, response: httpx.Response, content: bytes) -> Any:
+        """Read the JSON of an answer, or raise what it says went wrong.
+
+        Raises:
+            OpenRouterError: The answer is an error, or no JSON.
+        """
+        self.status = response.status_code
+        if 300 <= self.status < 400:
+            raise errors.APIConnectionError(
+                f"{self.url} redirects to {response.headers.get('location')!r}; the key is not sent there: "
+                "set base_url to the new address if you trust it",
+                status=self.status,
+                retryable=False,
+            )
+        try:
+            body = from_json(content)
+        except ValueError:
+            body = None
+        if self.status >= 400 or (isinstance(body, dict) and body.get("error")):
+            raise self._error(body, response, content)
+        if body is None:
+            raise self.unreadable(response, content, "JSON")
+        return body
+
+    def read_answer(self, response: httpx.Response, content: bytes) -> Completion:
+        """Read a chat answer that was not streamed.
+
+        Raises:
+            OpenRouterError: The answer is an error, unreadable, empty, or from a provider the preferences exclude.
+        """
+        body = self.read_json(response, content)
+        if (
+            not isinstance(body, dict)
+            or not isinstance(body.get("choices"), list)
+            or not body["choices"]
+        ):
+            raise self.unreadable(response, content, "an answer with choices")
+        completion = self.completion(body, response.headers)
+        self.record(completion.route)
+        if error := error_in(body):
+            raise self._broken_answer(error, completion, response)
+        self.check_provider(completion.route.provider, completion)
+        self.check_content(completion)
+        return completion
+
+    def check_provider(self, provider: str | None, completion: Completion) -> None:
+        """Compare the serving provider with the preferences, as `on_violation` says.
+
+        Raises:
+            RoutingViolation: It is one that they exclude.
+        """
+        mode = self.settings.on_violation
+        if mode == "ignore" or self.preferences.provider is None:
+            return
+        broken = find_violation(provider, self.preferences)
+        if broken is None:
+            doubt = unjudged(provider, self.preferences)
+            if doubt:
+                warnings.warn(
+                    f"the routing of this answer cannot be checked: {doubt}", stacklevel=2
+                )
+            return
+        generation_id = completion.route.generation_id
+        text = compose(
+            broken,
+            generation_id=generation_id,
+            advice="report it to OpenRouter, or see on_violation=",
+        )
+        if mode == "warn":
+            warnings.warn(text, stacklevel=2)
+            return
+        self.record(completion.route)
+        raise errors.RoutingViolation(
+            text,
+            route=completion.route,
+            status=self.status,
+            provider=provider,
+            generation_id=generation_id,
+            openrouter_metadata=completion.raw.get("openrouter_metadata"),
+        )
+
+    def check_content(self, completion: Completion) -> None:
+        """Refuse a finished answer that holds nothing, as `on_empty` says.
+
+        Raises:
+            EmptyResponseError: It holds nothing.
+        """
+        if self.settings.on_empty == "ignore":
+            return
+        usage = completion.usage
+        text_missing = not any(
+            choice.text or choice.tool_calls or choice.refusal or choice.images or choice.audio
+            for choice in completion.choices
+        )
+        all_reasoning = (
+            text_missing
+            and completion.finish_reason == "length"
+            and bool(usage.reasoning_tokens or completion.reasoning)
+        )
+        if not all_reasoning and not (completion.is_empty and not usage.completion_tokens):
+            return
+        what, advice = (
+            (
+                f"the whole answer went into reasoning ({usage.reasoning_tokens or 'all'} tokens) and none was "
+                "left for text",
+                "raise max_tokens, or lower reasoning effort",
+            )
+            if all_reasoning
+            else (
+                "the answer is empty: no text, no tool call, no refusal, no tokens",
+                "send it again, or try another provider",
+            )
+        )
+        route = completion.route
+        raise errors.EmptyResponseError(
+            compose(
+                what, provider=route.provider, generation_id=route.generation_id, advice=advice
+            ),
+            completion=completion,
+            status=self.status,
+            code="reasoning_exhausted" if all_reasoning else "empty",
+            provider=route.provider,
+            generation_id=route.generation_id,
+            retryable=not all_reasoning,
+        )
+
+    def _error(self, body: Any, response: httpx.Response, content: bytes) -> errors.OpenRouterError:
+        error = body.get("error") if isinstance(body, dict) else None
+        if isinstance(error, str):
+            error = {"message": error}
+        if not isinstance(error, Mapping):
+            error = {
+                "message": f"an answer that is no error of OpenRouter: {shorten(_text(content))}"
+            }
+        return error_from_wire(
+            error,
+            status=self.status,
+            headers=response.headers,
+            body=body if isinstance(body, dict) else {},
+            response=_without_request(response, content),
+            sent=self.sent,
+        )
+
+    def _broken_answer(
+        self, error: Mapping[str, Any], completion: Completion, response: httpx.Response
+    ) -> errors.OpenRouterError:
+        known = error_from_wire(
+            error, status=self.status, headers=response.headers, body=completion.raw, sent=self.sent
+        )
+        if completion.is_empty:
+            return known
+        return errors.StreamInterruptedError(
+            f"the answer broke off: {known.message}\n  what had arrived is in .partial",
+            partial=completion,
+            status=known.status,
+            code=known.code,
+            error_type=known.error_type,
+            provider=known.provider,
+            generation_id=known.generation_id,
+            retryable=known.retryable,
+            retry_after=known.retry_after,
+            availability=known.availability,
+            metadata=known.metadata,
+            openrouter_metadata=known.openrouter_metadata,
+        )
+
+    def unreadable(
+        self, response: httpx.Response, content: bytes, wanted: str
+    ) -> errors.ResponseParseError:
+        kind = response.headers.get("content-type", "no content type")
+        return errors.ResponseParseError(
+            compose(
+                f"OpenRouter answered {self.status} with something that is not {wanted} ({kind}): "
+                f"{shorten(_text(content)) or 'nothing at all'}",
+                generation_id=response.headers.get("x-generation-id"),
+                advice=f"check base_url ({self.settings.base_url}) and the proxies in between; then send it again",
+            ),
+            status=self.status,
+            generation_id=response.headers.get("x-generation-id"),
+            response=_without_request(response, content),
+        )
+
+
+def prepare_chat(
+    settings: ClientSettings,
+    messages: Sequence[Mapping[str, Any]],
+    options: Mapping[str, Any],
+    *,
+    instance: RoutingPreferences = _NOTHING,
+    policy: ProviderPreferences | None = None,
+    environment: RoutingPreferences = _NOTHING,
+    stream: bool = False,
+) -> Call:
+    """Check, resolve and encode a chat request. The enclosing scopes and logs are read here, once.
+
+    Args:
+        settings: How to send it.
+        messages: Wire messages.
+        options: The keywords of the call.
+        instance: The preferences of the client or model.
+        policy: What nothing below may loosen.
+        environment: The preferences the environment names.
+        stream: Whether to stream.
+
+    Raises:
+        BadRequestError: Something in it is malformed; nothing is sent.
+        AuthenticationError: There is no key.
+        BudgetExceeded: An enclosing `record_routes(max_cost=)` has spent its money.
+    """
+    read = read_options(options)
+    preferences, policy = effective_preferences(
+        instance=instance,
+        policy=policy,
+        environment=environment,
+        call=read.preferences,
+        call_policy=read.policy,
+    )
+    body = build_body(
+        model=read.model,
+        messages=messages,
+        parameters=read.parameters,
+        preferences=preferences,
+        extra_body=read.extra_body,
+        policy=policy,
+        stream=stream,
+    )
+    return prepare(
+        replace(settings, **read.transport) if read.transport else settings,
+        "/chat/completions",
+        body,
+        preferences=preferences,
+        extra_headers=merge_headers(routing_headers(preferences), read.extra_headers),
+    )
+
+
+def effective_preferences(
+    *,
+    instance: RoutingPreferences = _NOTHING,
+    policy: ProviderPreferences | None = None,
+    environment: RoutingPreferences = _NOTHING,
+    call: RoutingPreferences = _NOTHING,
+    call_policy: ProviderPreferences | None = None,
+) -> tuple[RoutingPreferences, ProviderPreferences | None]:
+    """Resolve what one call would send, with the enclosing `routing()` blocks as they are now.
+
+    Returns:
+        The resolved preferences, and the policy they were held to.
+    """
+    scope = current_scope()
+    policy = combine_policies(combine_policies(policy, scope.policy), call_policy)
+    layers = (
+        Layer("environment", environment),
+        Layer("instance", instance),
+        Layer("scope", scope.preferences),
+        Layer("call", call),
+    )
+    return resolve(layers, policy), policy
+
+
+def prepare(
+    settings: ClientSettings,
+    path: str,
+    body: Mapping[str, Any],
+    *,
+    preferences: RoutingPreferences = _NOTHING,
+    extra_headers: Mapping[str, str] | None = None,
+) -> Call:
+    """Encode a request that generates something, and is billed.
+
+    Raises:
+        BadRequestError: The body holds what JSON cannot.
+        BudgetExceeded: An enclosing `record_routes(max_cost=)` has spent its money.
+    """
+    logs = current_logs()
+    for log in logs:
+        log.check_budget()
+    try:
+        content = to_json(body)
+    except PydanticSerializationError as error:
+        raise errors.BadRequestError(f"the request holds what JSON cannot: {error}") from None
+    return Call(
+        url=settings.base_url + path,
+        headers=HiddenHeaders(settings.request_headers(extra_headers or {})),
+        content=content,
+        model=body.get("model"),
+        preferences=preferences,
+        settings=settings,
+        logs=logs,
+    )
+
+
+def prepare_lookup(settings: ClientSettings, path: str) -> Call:
+    """Prepare a request that only looks something up."""
+    return Call(
+        url=settings.base_url + path,
+        headers=HiddenHeaders(settings.request_headers()),
+        content=b"",
+        model=None,
+        preferences=_NOTHING,
+        settings=settings,
+        method="GET",
+    )
+
+
+def _without_request(response: httpx.Response, content: bytes) -> httpx.Response:
+    """Copy a response without the request it answers: that one carries the key."""
+    import httpx
+
+    headers = [
+        (name, value)
+        for name, value in response.headers.multi_items()
+        if name not in ("content-encoding", "content-length", "transfer-encoding")
+    ]
+    return httpx.Response(response.status_code, headers=headers, content=content)
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", errors="replace").strip()

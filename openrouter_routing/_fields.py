@@ -1,0 +1,143 @@
+"""The types that preference fields are made of: strict about shape and spelling, open to what the market adds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
+
+from openrouter_routing import _vocabulary as vocabulary
+from openrouter_routing.providers import known_providers, provider_slug
+
+
+class StrictModel(BaseModel):
+    """A frozen model that refuses unknown fields and names the one that was probably meant."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_unknown_fields(cls, value: object) -> object:
+        if isinstance(value, Mapping):
+            unknown = [str(key) for key in value if key not in cls.model_fields]
+            if unknown:
+                raise ValueError(
+                    "; ".join(
+                        vocabulary.unknown_name("field", name, cls.model_fields) for name in unknown
+                    )
+                )
+        return value
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the JSON object to send: what was set and is not None, nothing else."""
+        return {
+            name: to_json(value)
+            for name in type(self).model_fields
+            if name in self.model_fields_set and (value := getattr(self, name)) is not None
+        }
+
+
+def to_json(value: Any) -> Any:
+    """Turn one preference value into what JSON can hold, unchanged in meaning."""
+    if isinstance(value, StrictModel):
+        return value.to_wire()
+    return str(value) if isinstance(value, Decimal) else value
+
+
+def _list(value: object) -> object:
+    if isinstance(value, str):
+        raise ValueError(f"takes a list, got the string {value!r}; write [{value!r}]")  # noqa: TRY004
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _distinct_and_filled(values: list[str]) -> list[str]:
+    for position, value in enumerate(values):
+        if not value.strip():
+            raise ValueError(f"entry {position} is empty")
+        if value in values[:position]:
+            raise ValueError(f"{value!r} is listed twice")
+    return values
+
+
+def _distinct_providers(names: list[str]) -> list[str]:
+    seen: dict[str, str] = {}
+    for name in names:
+        base, _, variant = name.partition("/")
+        slug = provider_slug(base)
+        if slug is None and (
+            near := vocabulary.misspelling_of(base, known_providers(), cutoff=0.84)
+        ):
+            raise ValueError(f"unknown provider {name!r}; did you mean {near!r}?")
+        identity = f"{slug or base.lower()}/{variant}"
+        if identity in seen:
+            raise ValueError(f"{name!r} is the same provider as {seen[identity]!r}; list it once")
+        seen[identity] = name
+    return names
+
+
+def open_vocabulary(kind: str, known: tuple[str, ...]) -> Callable[[str], str]:
+    """Return a check that accepts known and new words and refuses the misspelling of a known one."""
+
+    def check(word: str) -> str:
+        if not word.strip():
+            raise ValueError(f"the {kind} is empty")
+        if near := vocabulary.misspelling_of(word, known):
+            raise ValueError(f"unknown {kind} {word!r}; did you mean {near!r}?")
+        return word
+
+    return check
+
+
+def closed_vocabulary(kind: str, known: tuple[str, ...]) -> BeforeValidator:
+    """Refuse every word that is not known, naming the nearest that is."""
+
+    def check(word: object) -> object:
+        if isinstance(word, str) and word not in known:
+            raise ValueError(vocabulary.unknown_name(kind, word, known))
+        return word
+
+    return BeforeValidator(check)
+
+
+def positive(value: object) -> object:
+    """Let a finite number greater than 0 pass, as it is."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"takes a number greater than 0, got {value!r}")  # noqa: TRY004
+    if not (value > 0 and math.isfinite(value)):
+        raise ValueError(f"must be greater than 0, got {value!r}")
+    return value
+
+
+def _price(value: object) -> object:
+    problem = f"takes a price in USD, a number or numeric string of 0 or more, got {value!r}"
+    if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
+        raise ValueError(problem)  # noqa: TRY004
+    try:
+        amount = Decimal(str(value).strip())
+    except InvalidOperation:
+        raise ValueError(problem) from None
+    if not amount.is_finite() or amount < 0:
+        raise ValueError(problem)
+    return value
+
+
+# Unions keep 1, 1.0 and "1" apart: what was set is what is sent.
+Positive = Annotated[int | float, BeforeValidator(positive)]
+Price = Annotated[int | float | str | Decimal, BeforeValidator(_price)]
+Names = Annotated[list[str], BeforeValidator(_list), AfterValidator(_distinct_and_filled)]
+ProviderNames = Annotated[Names, AfterValidator(_distinct_providers)]
+check_sort = open_vocabulary("sort", vocabulary.SORTS)
+Quantization = Annotated[
+    str, AfterValidator(open_vocabulary("quantization", vocabulary.QUANTIZATIONS))
+]
+Quantizations = Annotated[
+    list[Quantization], BeforeValidator(_list), AfterValidator(_distinct_and_filled)
+]
+SortKey = Annotated[str, AfterValidator(check_sort)]
+ServiceTier = Annotated[
+    str, AfterValidator(open_vocabulary("service tier", vocabulary.SERVICE_TIERS))
+]
+LegacyRoute = Annotated[str, AfterValidator(open_vocabulary("route", vocabulary.LEGACY_ROUTES))]

@@ -1,0 +1,161 @@
+"""One place for HTTP clients: shared by all models of a process, so that models can be copied, pickled and rebuilt.
+
+A client belongs to a process, to the proxies and certificates its environment names, and, for async, to an event loop.
+Nothing is opened before the first request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import os
+import ssl
+import threading
+import warnings
+from collections.abc import AsyncGenerator, Hashable
+from typing import TYPE_CHECKING
+
+from openrouter_routing.settings import TIMEOUT
+
+if TYPE_CHECKING:
+    import httpx
+
+MAX_CONNECTIONS = 1000
+MAX_IDLE_CONNECTIONS = 100
+IDLE_SECONDS = 30.0
+"""How long an idle connection is kept: shorter than the servers and load balancers in between do."""
+
+_ENVIRONMENT = (
+    "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy",
+    "SSL_CERT_FILE", "SSL_CERT_DIR",
+)  # fmt: skip
+
+_lock = threading.Lock()
+_clients: dict[Hashable, httpx.Client] = {}
+_async_clients: dict[Hashable, tuple[asyncio.AbstractEventLoop, httpx.AsyncClient]] = {}
+_ssl_contexts: dict[Hashable, ssl.SSLContext] = {}
+# Keeps the generators alive that close the clients of a loop when the loop shuts down.
+_closers: dict[Hashable, AsyncGenerator[None, None]] = {}
+
+
+def sync_client() -> httpx.Client:
+    """Return the process's client for blocking requests, opening it where it is the first use."""
+    key = _configuration()
+    client = _clients.get(key)
+    if client is not None:
+        return client
+    import httpx
+
+    with _lock:
+        if key not in _clients:
+            _clients[key] = httpx.Client(
+                verify=_ssl_context(), limits=_limits(), timeout=TIMEOUT, follow_redirects=False
+            )
+        return _clients[key]
+
+
+async def async_client() -> httpx.AsyncClient:
+    """Return the running loop's client, opening it where it is the first use in this loop."""
+    loop = asyncio.get_running_loop()
+    key = (id(loop), *_configuration())
+    held = _async_clients.get(key)
+    # An id can be used again by a later loop; the loop itself tells them apart.
+    if held is not None and held[0] is loop:
+        return held[1]
+    from httpx_aiohttp import HttpxAiohttpClient
+
+    with _lock:
+        _purge()
+        client = HttpxAiohttpClient(
+            verify=_ssl_context(), limits=_limits(), timeout=TIMEOUT, follow_redirects=False
+        )
+        _async_clients[key] = (loop, client)
+    closer = _close_with_loop(key, client)
+    await anext(closer)
+    _closers[key] = closer
+    return client
+
+
+async def _close_with_loop(key: Hashable, client: httpx.AsyncClient) -> AsyncGenerator[None, None]:
+    """Wait until the loop shuts its generators down (`asyncio.run` does), then close the client on that loop."""
+    try:
+        yield
+    finally:
+        _async_clients.pop(key, None)
+        _closers.pop(key, None)
+        await client.aclose()
+
+
+def _purge() -> None:
+    """Forget the clients of loops that were closed without shutting their generators down."""
+    for key, (loop, _) in list(_async_clients.items()):
+        if loop.is_closed():
+            with warnings.catch_warnings():
+                # Their sockets can only be dropped: the loop that could close them is gone.
+                warnings.simplefilter("ignore", ResourceWarning)
+                del _async_clients[key]
+                _closers.pop(key, None)
+
+
+def close_clients() -> None:
+    """Close the blocking clients of this process; the next request opens a new one.
+
+    Example:
+        >>> close_clients()
+    """
+    with _lock:
+        clients = list(_clients.values())
+        _clients.clear()
+    for client in clients:
+        client.close()
+
+
+async def aclose_clients() -> None:
+    """Close the async clients of the running loop; the next request opens a new one."""
+    loop = asyncio.get_running_loop()
+    for key, (owner, _) in list(_async_clients.items()):
+        if owner is loop and (closer := _closers.get(key)) is not None:
+            await closer.aclose()
+
+
+def _configuration() -> tuple[Hashable, ...]:
+    return (os.getpid(), *map(os.environ.get, _ENVIRONMENT))
+
+
+def _limits() -> httpx.Limits:
+    import httpx
+
+    return httpx.Limits(
+        max_connections=MAX_CONNECTIONS,
+        max_keepalive_connections=MAX_IDLE_CONNECTIONS,
+        keepalive_expiry=IDLE_SECONDS,
+    )
+
+
+def _ssl_context() -> ssl.SSLContext:
+    import httpx
+
+    key = (os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+    if key not in _ssl_contexts:
+        _ssl_contexts[key] = httpx.create_ssl_context()
+    return _ssl_contexts[key]
+
+
+def _forget_after_fork() -> None:
+    # The parent's connections are the parent's: using or closing them here would break its answers.
+    global _lock
+    _lock = threading.Lock()
+    _clients.clear()
+    _async_clients.clear()
+    _closers.clear()
+
+
+def _close_at_exit() -> None:
+    with contextlib.suppress(Exception):
+        close_clients()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)
+atexit.register(_close_at_exit)

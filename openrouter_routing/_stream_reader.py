@@ -1,0 +1,217 @@
+"""`StreamReader`: the bytes of a stream in, deltas out; everything about a stream that is neither sync nor async.
+
+A stream ends in exactly one way: finished (a finish reason or `[DONE]` was seen), or a typed error that keeps what had
+arrived. The grammar of event streams is httpx-sse's: https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
+
+from __future__ import annotations
+
+import codecs
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+# The package's public face reads whole responses only; these two decoders are what it is made of. The dependency's
+# range ends below the next minor version for their sake.
+from httpx_sse._decoders import SSEDecoder, SSELineDecoder
+from pydantic_core import from_json
+
+from openrouter_routing import errors
+from openrouter_routing._failures import (
+    compose,
+    error_from_wire,
+    error_in,
+    failure_details,
+    redact,
+    shorten,
+)
+from openrouter_routing._transport import read_limit, timed_out
+from openrouter_routing.accumulator import Accumulator, Delta
+from openrouter_routing.completion import Completion
+
+if TYPE_CHECKING:
+    from openrouter_routing._call import Call
+
+
+class StreamReader:
+    """Reads one attempt at one stream.
+
+    Args:
+        call: The request.
+        headers: The headers of the answer.
+    """
+
+    def __init__(self, call: Call, headers: Mapping[str, str]) -> None:
+        self.call = call
+        self.headers = headers
+        self.accumulator = Accumulator()
+        self.done = False
+        self.last_event = time.monotonic()
+        self._text = codecs.getincrementaldecoder("utf-8")()
+        self._lines = SSELineDecoder()
+        self._events = SSEDecoder()
+        self._checked = False
+        self._first = True
+
+    def is_done(self) -> bool:
+        """Whether the end of the stream has been seen."""
+        return self.done
+
+    def feed(self, data: bytes) -> list[Delta]:
+        """Take the next bytes in and return what they added.
+
+        Raises:
+            OpenRouterError: The stream holds an error, or something that no event stream holds.
+        """
+        try:
+            text = self._text.decode(data)
+        except UnicodeDecodeError as error:
+            raise self.interrupted(
+                f"the stream holds bytes that are no UTF-8 ({error.reason})"
+            ) from None
+        if self._first and text:
+            self._first = False
+            text = text.removeprefix("\ufeff")
+        deltas: list[Delta] = []
+        if text:
+            for line in self._lines.decode(text):
+                event = self._events.decode(line)
+                if event is not None:
+                    self._take(event.data, deltas)
+                    if self.done:
+                        return deltas
+        # Nothing but comments: a sign of life, but not of an answer.
+        if not deltas and (deadline := self.deadline()) is not None and time.monotonic() > deadline:
+            raise self.stalled()
+        return deltas
+
+    def finish(self) -> list[Delta]:
+        """Take the end of the stream in and return what is still to be handed on; a second time that is nothing.
+
+        Raises:
+            StreamInterruptedError: The stream ended without a finish reason and without `[DONE]`.
+        """
+        deltas: list[Delta] = []
+        if not self.done:
+            try:
+                for line in (*self._lines.flush(), ""):
+                    event = self._events.decode(line)
+                    if event is not None:
+                        self._take(event.data, deltas)
+            except errors.ResponseParseError:
+                # Half an event: the cut is the error, not the JSON.
+                pass
+            except errors.StreamInterruptedError as error:
+                if error.code != "bad_data":
+                    raise
+        if not self.done and not self.accumulator.finished:
+            raise self.interrupted("the stream was cut off: it ended without a finish reason")
+        for index, fragment in self.accumulator.missing_tool_call_ids():
+            delta = Delta(index)
+            delta.tool_calls = [fragment]
+            deltas.append(delta)
+        self.done = True
+        return deltas
+
+    def _take(self, data: str, deltas: list[Delta]) -> None:
+        if data[:1] in ("", ":"):
+            # Some gateways send the keep-alive comment as data.
+            return
+        if data == "[DONE]":
+            self.done = True
+            return
+        try:
+            chunk = from_json(data)
+        except ValueError:
+            raise self.interrupted(
+                f"the stream holds a line that is no JSON: {shorten(data)}", code="bad_data"
+            ) from None
+        if isinstance(chunk, dict):
+            deltas.extend(self.take_chunk(chunk))
+
+    def take_chunk(self, chunk: dict[str, Any]) -> list[Delta]:
+        """Take one chunk in and return what it added.
+
+        Raises:
+            OpenRouterError: The chunk holds an error, or names a provider that the preferences exclude.
+        """
+        self.last_event = time.monotonic()
+        added = self.accumulator.add(chunk)
+        if not self._checked and self.accumulator.provider is not None:
+            self._checked = True
+            self.call.check_provider(self.accumulator.provider, self.partial())
+        if error := error_in(chunk):
+            raise self.failed(error, chunk)
+        if added and self.call.first_token_at is None:
+            self.call.first_token_at = self.last_event
+        return added
+
+    def deadline(self) -> float | None:
+        """When the next piece has to be there, by `time.monotonic()`: keep-alive comments do not move it."""
+        settings = self.call.settings
+        if self.call.first_token_at is None and settings.first_token_timeout is not None:
+            return self.call.started_at + settings.first_token_timeout
+        limit = read_limit(settings)
+        if self.call.first_token_at is not None and settings.idle_timeout is not None:
+            limit = settings.idle_timeout
+        return None if limit is None else self.last_event + limit
+
+    def partial(self) -> Completion:
+        """Return what has arrived so far, as a completion."""
+        return self.call.completion(self.accumulator.to_wire(), self.headers)
+
+    def failed(self, error: Mapping[str, Any], chunk: Mapping[str, Any]) -> errors.OpenRouterError:
+        """Build the error for an error inside the stream: an interruption once content had arrived."""
+        known = error_from_wire(
+            error,
+            status=self.call.status,
+            headers=self.headers,
+            body={**self.accumulator.to_wire(), **chunk},
+            sent=self.call.sent,
+        )
+        if not self.accumulator.has_content:
+            return known
+        details = failure_details(error, headers=self.headers, body=self.accumulator.to_wire())
+        return errors.StreamInterruptedError(
+            f"the stream broke off: {known.message}\n  what had arrived is in .partial",
+            partial=self.partial(),
+            status=known.status,
+            code=known.code,
+            retryable=known.retryable,
+            **details,
+        )
+
+    def interrupted(self, what: str, *, code: str | None = None) -> errors.StreamInterruptedError:
+        """Build the error for a stream that broke off by itself."""
+        generation_id = self.accumulator.generation_id or self.headers.get("x-generation-id")
+        return errors.StreamInterruptedError(
+            compose(
+                what,
+                provider=self.accumulator.provider,
+                generation_id=generation_id,
+                advice="send it again; what had arrived is in .partial",
+            ),
+            partial=self.partial(),
+            status=self.call.status,
+            code=code,
+            provider=self.accumulator.provider,
+            generation_id=generation_id,
+        )
+
+    def stalled(self) -> errors.OpenRouterError:
+        """Build the error for a stream from which nothing more comes."""
+        settings = self.call.settings
+        if self.call.first_token_at is None:
+            limit = settings.first_token_timeout or read_limit(settings)
+            return timed_out(self.call, f"no first token within {limit} s")
+        limit = settings.idle_timeout or read_limit(settings)
+        return self.interrupted(f"the stream stalled: nothing new for {limit} s", code="stalled")
+
+    def broken(self, error: BaseException) -> errors.OpenRouterError | None:
+        """Say what a failure of the connection means; None where the answer was complete already."""
+        if self.accumulator.finished:
+            return None
+        if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
+            return self.stalled()
+        said = redact(str(error)) or type(error).__name__
+        return self.interrupted(f"the connection broke in the middle of the stream: {said}")

@@ -1,0 +1,55 @@
+"""The words OpenRouter knows, and the sentence a reader gets for a word it does not know.
+
+Field names are closed sets. Values that grow with the marketplace (providers, quantizations, sorts, service tiers) are
+open: a new word passes, but a word that looks like a misspelt known one is refused.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Iterable
+
+SORTS = ("price", "throughput", "latency", "exacto")
+PARTITIONS = ("model", "none")
+DATA_COLLECTION = ("allow", "deny")
+QUANTIZATIONS = (
+    "int4", "int8", "fp4", "mxfp4", "nvfp4", "fp6", "fp8", "mxfp8", "fp16", "bf16", "fp32", "unknown",
+)  # fmt: skip
+SERVICE_TIERS = ("auto", "default", "flex", "priority", "fast", "scale", "ultrafast")
+LEGACY_ROUTES = ("fallback", "sort")
+PERCENTILES = ("p50", "p75", "p90", "p99")
+
+
+def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """Return the known word most like `word`, or None where none is near."""
+    found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=cutoff)
+    return found[0] if found else None
+
+
+def unknown_name(kind: str, name: str, known: Collection[str]) -> str:
+    """Say that `name` is not known, and which known name was probably meant."""
+    near = nearest(name, known)
+    hint = f"did you mean {near!r}?" if near else f"known: {', '.join(sorted(known))}"
+    return f"unknown {kind} {name!r}; {hint}"
+
+
+def misspelling_of(word: str, known: Collection[str], *, cutoff: float = 0.8) -> str | None:
+    """Return the known value that `word` looks like a misspelling of, or None.
+
+    Words that differ from a known one only in their digits (`fp12` beside `fp16`) are new values, not misspellings.
+    """
+    if word in known:
+        return None
+    near = nearest(word, known, cutoff=cutoff)
+    if near is None or (_letters(near) == _letters(word) and _digits(near) != _digits(word)):
+        return None
+    return near
+
+
+def _letters(word: str) -> str:
+    return re.sub(r"\d", "", word.lower())
+
+
+def _digits(word: str) -> str:
+    return re.sub(r"\D", "", word)

@@ -1,0 +1,331 @@
+"""`OpenRouterClient` and `AsyncOpenRouterClient`: OpenRouter's API, thin and typed, with preferences that are kept.
+
+Both frameworks' models use these. A client holds no connection of its own: connections live in one registry, so
+making a client costs nothing. The two differ only in how bytes move; what is sent and how it is read is `operations`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from openrouter_routing import errors, operations
+from openrouter_routing._registry import aclose_clients, async_client, close_clients, sync_client
+from openrouter_routing.completion import Completion
+from openrouter_routing.operations import Defaults, Operation
+from openrouter_routing.preferences import ProviderPreferences, RoutingPreferences, preferences_of
+from openrouter_routing.resolution import policy_of
+from openrouter_routing.settings import ClientSettings, settings_from
+from openrouter_routing.vectors import Embeddings, Ranking
+
+if TYPE_CHECKING:
+    import httpx
+
+    from openrouter_routing.streams import AsyncChatStream, ChatStream
+
+Json = dict[str, Any]
+T = TypeVar("T")
+_NOTHING = RoutingPreferences()
+
+
+class _Client:
+    """What both clients share: settings and preferences."""
+
+    def __init__(
+        self,
+        settings: ClientSettings | None = None,
+        *,
+        routing: RoutingPreferences | Mapping[str, Any] | None = None,
+        policy: ProviderPreferences | Mapping[str, Any] | None = None,
+        environment: RoutingPreferences = _NOTHING,
+        **fields: Any,
+    ) -> None:
+        self.defaults = Defaults(
+            settings=settings_from(settings, **fields),
+            instance=preferences_of(routing) if routing is not None else _NOTHING,
+            policy=policy_of(policy),
+            environment=environment,
+        )
+
+    @property
+    def settings(self) -> ClientSettings:
+        """How this client sends requests."""
+        return self.defaults.settings
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self.settings.base_url!r})"
+
+
+class OpenRouterClient(_Client):
+    """OpenRouter's API, blocking.
+
+    Args:
+        settings: How requests are sent, as one value; the keywords below change single fields of it.
+        http_client: An `httpx.Client` of your own to send with; it is used as it is and never closed.
+        routing: The client's routing preferences.
+        policy: Provider preferences that no call may loosen.
+        environment: Preferences below all others, such as a session id named by the environment.
+        **fields: Fields of `ClientSettings` (`api_key`, `base_url`, `headers`, `timeout`, `max_retries`, ...).
+
+    Raises:
+        BadRequestError: A setting is malformed.
+        PreferencesError: A preference is malformed.
+
+    Example:
+        >>> client = OpenRouterClient(routing={"provider": {"zdr": True}})
+        >>> answer = client.chat(
+        ...     [{"role": "user", "content": "Hi"}], model="openai/gpt-5-mini", sort="price"
+        ... )  # doctest: +SKIP
+        >>> answer.text, answer.route.provider, answer.route.total_cost  # doctest: +SKIP
+
+    See https://openrouter.ai/docs/api-reference/overview
+    """
+
+    def __init__(
+        self,
+        settings: ClientSettings | None = None,
+        *,
+        http_client: httpx.Client | None = None,
+        **fields: Any,
+    ) -> None:
+        super().__init__(settings, **fields)
+        self._http_client = http_client
+
+    def chat(self, messages: Sequence[Mapping[str, Any]], **options: Any) -> Completion:
+        """Ask for a whole answer.
+
+        Args:
+            messages: Wire messages, at least one.
+            **options: `model`, API parameters, routing preferences (also flat: `order=`, `zdr=`), `extra_body`,
+                `extra_headers`, and how to send it (`timeout`, `max_retries`, ...).
+
+        Raises:
+            OpenRouterError: One of its kinds, see `errors`.
+        """
+        return self._run(operations.chat(self.defaults, messages, options))
+
+    def stream(self, messages: Sequence[Mapping[str, Any]], **options: Any) -> ChatStream:
+        """Ask for a streamed answer; it is sent when the first delta is asked for.
+
+        The enclosing `routing()` and `record_routes()` blocks are read now. Takes what `chat` takes.
+        """
+        from openrouter_routing.streams import ChatStream
+
+        return ChatStream(operations.stream_call(self.defaults, messages, options), self._http)
+
+    def embeddings(self, texts: Sequence[str], **options: Any) -> Embeddings:
+        """Embed a batch of texts in one request; the vectors come in the order of the texts.
+
+        Args:
+            texts: The texts, none of them empty.
+            **options: `model`; `dimensions`, `encoding_format` (`"float"`, `"base64"`), `input_type`; of the routing
+                preferences `provider` and `user`; and how to send it.
+
+        Raises:
+            OpenRouterError: One of its kinds, see `errors`.
+
+        See https://openrouter.ai/docs/api-reference/embeddings
+        """
+        return self._run(operations.embeddings(self.defaults, texts, options))
+
+    def rerank(
+        self, query: str, documents: Sequence[str | Mapping[str, Any]], **options: Any
+    ) -> Ranking:
+        """Rank documents by how well they answer a query, best first.
+
+        Args:
+            query: The query.
+            documents: Texts, or objects with `text` and `image`.
+            **options: `model`; `top_n`; of the routing preferences `provider` and `user`; and how to send it.
+
+        Raises:
+            OpenRouterError: One of its kinds, see `errors`.
+        """
+        return self._run(operations.rerank(self.defaults, query, documents, options))
+
+    def models(self) -> list[Json]:
+        """Return all models; see https://openrouter.ai/docs/api-reference/list-available-models ."""
+        return self._run(operations.models(self.defaults))
+
+    def embedding_models(self) -> list[Json]:
+        """Return the embedding models."""
+        return self._run(operations.embedding_models(self.defaults))
+
+    def model(self, model: str) -> Json:
+        """Return one model by its name."""
+        return self._run(operations.model(self.defaults, model))
+
+    def endpoints(self, model: str) -> Json:
+        """Return a model with its `endpoints`: who serves it, at what price, how fast."""
+        return self._run(operations.endpoints(self.defaults, model))
+
+    def zdr_endpoints(self) -> list[Json]:
+        """Return all endpoints with zero data retention."""
+        return self._run(operations.zdr_endpoints(self.defaults))
+
+    def providers(self) -> list[Json]:
+        """Return all providers, and teach this process their names."""
+        return self._run(operations.providers(self.defaults))
+
+    def generation(self, generation_id: str) -> Json:
+        """Return what OpenRouter recorded of a generation; it is there a moment after the answer."""
+        return self._run(operations.generation(self.defaults, generation_id))
+
+    def key(self) -> Json:
+        """Return the limits and the use of the key."""
+        return self._run(operations.key(self.defaults))
+
+    def credits(self) -> Json:
+        """Return the credits of the account, in USD."""
+        return self._run(operations.credit(self.defaults))
+
+    def close(self) -> None:
+        """Close the process's shared connections; the next request opens new ones. A client of yours stays open."""
+        if self._http_client is None:
+            close_clients()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave the shared connections to the other users in this process; `close` closes them."""
+
+    def _http(self) -> httpx.Client:
+        return self._http_client if self._http_client is not None else sync_client()
+
+    def _run(self, operation: Operation[T]) -> T:
+        from openrouter_routing import _transport as transport
+
+        call = operation.call
+        try:
+            for attempt in transport.attempts(call):
+                with attempt:
+                    call.begin(attempt.num)
+                    with transport.connection_errors(call):
+                        response = self._http().request(**transport.request_arguments(call))
+                    return operation.read(response)
+        except errors.OpenRouterError as error:
+            error.retries = call.retries
+            raise
+        raise transport.no_attempt(call)
+
+
+class AsyncOpenRouterClient(_Client):
+    """OpenRouter's API for asyncio: the twin of `OpenRouterClient`, method for method.
+
+    Args:
+        settings: As for `OpenRouterClient`, like all other arguments.
+        http_async_client: An `httpx.AsyncClient` of your own to send with; it is used as it is and never closed.
+
+    Example:
+        >>> client = AsyncOpenRouterClient()
+        >>> answer = await client.chat([{"role": "user", "content": "Hi"}], model="openai/gpt-5-mini")  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        settings: ClientSettings | None = None,
+        *,
+        http_async_client: httpx.AsyncClient | None = None,
+        **fields: Any,
+    ) -> None:
+        super().__init__(settings, **fields)
+        self._http_client = http_async_client
+
+    async def chat(self, messages: Sequence[Mapping[str, Any]], **options: Any) -> Completion:
+        """Ask for a whole answer; see `OpenRouterClient.chat`."""
+        return await self._run(operations.chat(self.defaults, messages, options))
+
+    def stream(self, messages: Sequence[Mapping[str, Any]], **options: Any) -> AsyncChatStream:
+        """Ask for a streamed answer; see `OpenRouterClient.stream`."""
+        from openrouter_routing.streams import AsyncChatStream
+
+        return AsyncChatStream(operations.stream_call(self.defaults, messages, options), self._http)
+
+    async def embeddings(self, texts: Sequence[str], **options: Any) -> Embeddings:
+        """Embed a batch of texts in one request; see `OpenRouterClient.embeddings`."""
+        return await self._run(operations.embeddings(self.defaults, texts, options))
+
+    async def rerank(
+        self, query: str, documents: Sequence[str | Mapping[str, Any]], **options: Any
+    ) -> Ranking:
+        """Rank documents by how well they answer a query; see `OpenRouterClient.rerank`."""
+        return await self._run(operations.rerank(self.defaults, query, documents, options))
+
+    async def models(self) -> list[Json]:
+        """Return all models."""
+        return await self._run(operations.models(self.defaults))
+
+    async def embedding_models(self) -> list[Json]:
+        """Return the embedding models."""
+        return await self._run(operations.embedding_models(self.defaults))
+
+    async def model(self, model: str) -> Json:
+        """Return one model by its name."""
+        return await self._run(operations.model(self.defaults, model))
+
+    async def endpoints(self, model: str) -> Json:
+        """Return a model with its `endpoints`: who serves it, at what price, how fast."""
+        return await self._run(operations.endpoints(self.defaults, model))
+
+    async def zdr_endpoints(self) -> list[Json]:
+        """Return all endpoints with zero data retention."""
+        return await self._run(operations.zdr_endpoints(self.defaults))
+
+    async def providers(self) -> list[Json]:
+        """Return all providers, and teach this process their names."""
+        return await self._run(operations.providers(self.defaults))
+
+    async def generation(self, generation_id: str) -> Json:
+        """Return what OpenRouter recorded of a generation; it is there a moment after the answer."""
+        return await self._run(operations.generation(self.defaults, generation_id))
+
+    async def key(self) -> Json:
+        """Return the limits and the use of the key."""
+        return await self._run(operations.key(self.defaults))
+
+    async def credits(self) -> Json:
+        """Return the credits of the account, in USD."""
+        return await self._run(operations.credit(self.defaults))
+
+    async def aclose(self) -> None:
+        """Close the running loop's shared connections; the next request opens new ones."""
+        if self._http_client is None:
+            await aclose_clients()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave the shared connections to the other users in this loop; `aclose` closes them."""
+
+    async def _http(self) -> httpx.AsyncClient:
+        return self._http_client if self._http_client is not None else await async_client()
+
+    async def _run(self, operation: Operation[T]) -> T:
+        from openrouter_routing import _transport as transport
+
+        call = operation.call
+        try:
+            async for attempt in transport.attempts(call):
+                with attempt:
+                    call.begin(attempt.num)
+                    http = await self._http()
+                    with transport.connection_errors(call):
+                        response = await http.request(**transport.request_arguments(call))
+                    return operation.read(response)
+        except errors.OpenRouterError as error:
+            error.retries = call.retries
+            raise
+        raise transport.no_attempt(call)

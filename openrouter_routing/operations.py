@@ -1,0 +1,234 @@
+"""What each method of the clients sends and how it reads the answer: pure, for the sync and the async client alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.parse import quote
+
+from openrouter_routing import errors
+from openrouter_routing._call import (
+    Call,
+    effective_preferences,
+    prepare,
+    prepare_chat,
+    prepare_lookup,
+)
+from openrouter_routing.completion import Completion
+from openrouter_routing.preferences import ProviderPreferences, RoutingPreferences
+from openrouter_routing.providers import learn_providers
+from openrouter_routing.request import body_fields, read_options, routing_headers
+from openrouter_routing.settings import ClientSettings, merge_headers
+from openrouter_routing.vectors import (
+    Embeddings,
+    Ranking,
+    embeddings_body,
+    read_embeddings,
+    read_ranking,
+    rerank_body,
+)
+
+if TYPE_CHECKING:
+    import httpx
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a client says for all of its requests."""
+
+    settings: ClientSettings
+    instance: RoutingPreferences = field(default_factory=RoutingPreferences)
+    policy: ProviderPreferences | None = None
+    environment: RoutingPreferences = field(default_factory=RoutingPreferences)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[T]):
+    """One request and how its answer is read."""
+
+    call: Call
+    read: Callable[[httpx.Response], T]
+
+
+def chat(
+    defaults: Defaults, messages: Sequence[Mapping[str, Any]], options: Mapping[str, Any]
+) -> Operation[Completion]:
+    """Prepare a chat request whose answer comes whole."""
+    call = _chat_call(defaults, messages, options, stream=False)
+    return Operation(call, lambda response: call.read_answer(response, response.content))
+
+
+def stream_call(
+    defaults: Defaults, messages: Sequence[Mapping[str, Any]], options: Mapping[str, Any]
+) -> Call:
+    """Prepare a chat request whose answer is streamed."""
+    return _chat_call(defaults, messages, options, stream=True)
+
+
+def _chat_call(
+    defaults: Defaults,
+    messages: Sequence[Mapping[str, Any]],
+    options: Mapping[str, Any],
+    *,
+    stream: bool,
+) -> Call:
+    return prepare_chat(
+        defaults.settings,
+        messages,
+        options,
+        instance=defaults.instance,
+        policy=defaults.policy,
+        environment=defaults.environment,
+        stream=stream,
+    )
+
+
+def embeddings(
+    defaults: Defaults, texts: Sequence[str], options: Mapping[str, Any]
+) -> Operation[Embeddings]:
+    """Prepare an embeddings request."""
+    own, rest = _split(options, ("dimensions", "encoding_format", "input_type"))
+    body = embeddings_body(options.get("model"), texts, **own)
+    call = _vector_call(defaults, "/embeddings", body, rest)
+    return Operation(
+        call,
+        lambda response: read_embeddings(
+            call, call.read_json(response, response.content), response.headers, len(texts)
+        ),
+    )
+
+
+def rerank(
+    defaults: Defaults,
+    query: str,
+    documents: Sequence[str | Mapping[str, Any]],
+    options: Mapping[str, Any],
+) -> Operation[Ranking]:
+    """Prepare a rerank request."""
+    own, rest = _split(options, ("top_n",))
+    body = rerank_body(options.get("model"), query, documents, **own)
+    call = _vector_call(defaults, "/rerank", body, rest)
+    return Operation(
+        call,
+        lambda response: read_ranking(
+            call, call.read_json(response, response.content), response.headers, len(documents)
+        ),
+    )
+
+
+def _split(
+    options: Mapping[str, Any], names: tuple[str, ...]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    own = {name: options[name] for name in names if name in options}
+    return own, {name: value for name, value in options.items() if name not in own}
+
+
+def _vector_call(defaults: Defaults, path: str, body: Json, options: Mapping[str, Any]) -> Call:
+    """Prepare a request to an API that takes, of the preferences, `provider` and `user` alone."""
+    read = read_options(options)
+    if read.parameters:
+        raise errors.BadRequestError(f"{path} does not take {', '.join(read.parameters)}")
+    preferences, _ = effective_preferences(
+        instance=defaults.instance,
+        policy=defaults.policy,
+        environment=defaults.environment,
+        call=read.preferences,
+        call_policy=read.policy,
+    )
+    wire = body_fields(preferences)
+    taken: Json = {name: wire[name] for name in ("provider", "user") if name in wire}
+    settings = defaults.settings
+    return prepare(
+        replace(settings, **read.transport) if read.transport else settings,
+        path,
+        {**body, **taken, **read.extra_body},
+        preferences=preferences,
+        extra_headers=merge_headers(routing_headers(preferences), read.extra_headers),
+    )
+
+
+def models(defaults: Defaults) -> Operation[list[Json]]:
+    """Prepare the look-up of all models."""
+    return _look_up(defaults, "/models", _list)
+
+
+def embedding_models(defaults: Defaults) -> Operation[list[Json]]:
+    """Prepare the look-up of the embedding models."""
+    return _look_up(defaults, "/embeddings/models", _list)
+
+
+def model(defaults: Defaults, name: str) -> Operation[Json]:
+    """Prepare the look-up of one model."""
+    return _look_up(defaults, f"/model/{_model_path(name)}", _object)
+
+
+def endpoints(defaults: Defaults, name: str) -> Operation[Json]:
+    """Prepare the look-up of a model's endpoints."""
+    return _look_up(defaults, f"/models/{_model_path(name)}/endpoints", _object)
+
+
+def zdr_endpoints(defaults: Defaults) -> Operation[list[Json]]:
+    """Prepare the look-up of the endpoints with zero data retention."""
+    return _look_up(defaults, "/endpoints/zdr", _list)
+
+
+def providers(defaults: Defaults) -> Operation[list[Json]]:
+    """Prepare the look-up of the providers; reading it teaches this process their names."""
+
+    def read(body: Any) -> list[Json]:
+        entries = _list(body)
+        learn_providers(entries)
+        return entries
+
+    return _look_up(defaults, "/providers", read)
+
+
+def generation(defaults: Defaults, generation_id: str) -> Operation[Json]:
+    """Prepare the look-up of a generation."""
+    return _look_up(defaults, f"/generation?id={quote(generation_id, safe='')}", _object)
+
+
+def key(defaults: Defaults) -> Operation[Json]:
+    """Prepare the look-up of the key's limits."""
+    return _look_up(defaults, "/key", _object)
+
+
+def credit(defaults: Defaults) -> Operation[Json]:
+    """Prepare the look-up of the account's credits."""
+    return _look_up(defaults, "/credits", _object)
+
+
+def _look_up(defaults: Defaults, path: str, read: Callable[[Any], T]) -> Operation[T]:
+    call = prepare_lookup(defaults.settings, path)
+    return Operation(call, lambda response: read(call.read_json(response, response.content)))
+
+
+def _model_path(name: str) -> str:
+    author, slash, slug = name.partition("/")
+    if not (author and slash and slug):
+        raise errors.BadRequestError(
+            f"a model is named 'author/slug', such as 'openai/gpt-5-mini'; got {name!r}"
+        )
+    return f"{quote(author, safe='~')}/{quote(slug, safe=':')}"
+
+
+def _data(body: Any) -> Any:
+    return body.get("data") if isinstance(body, dict) else None
+
+
+def _list(body: Any) -> list[Json]:
+    data = _data(body)
+    if not isinstance(data, list):
+        raise errors.ResponseParseError("the answer holds no list under 'data'", retryable=False)
+    return [entry for entry in data if isinstance(entry, dict)]
+
+
+def _object(body: Any) -> Json:
+    data = _data(body)
+    if not isinstance(data, dict):
+        raise errors.ResponseParseError("the answer holds no object under 'data'", retryable=False)
+    return data

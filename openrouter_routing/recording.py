@@ -1,0 +1,235 @@
+"""`record_routes()`: every request of a block of code, whichever framework made it and however deep."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextvars import ContextVar
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from openrouter_routing.errors import BadRequestError, BudgetExceeded
+from openrouter_routing.route import Route
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+_logs: ContextVar[tuple[RouteLog, ...]] = ContextVar("openrouter_routing_logs", default=())
+
+COLUMNS = ("requested", "served by", "finish", "native finish", "fallback", "tokens", "cost USD")
+
+
+class RouteLog:
+    """The routes of a block of code, in the order the answers ended.
+
+    Args:
+        max_cost: USD; once the routes cost that much, the next request raises `BudgetExceeded`.
+
+    Example:
+        >>> log = RouteLog()
+        >>> log.add(Route(model="openai/gpt-5", provider="OpenAI", cost=0.25))
+        >>> log.total_cost, list(log.by_provider())
+        (Decimal('0.25'), ['OpenAI'])
+    """
+
+    def __init__(self, max_cost: float | Decimal | str | None = None) -> None:
+        self.max_cost = _limit(max_cost)
+        self._routes: list[Route] = []
+        self._spent = Decimal(0)
+        self._lock = threading.Lock()
+
+    def add(self, route: Route) -> None:
+        """Take a route in."""
+        with self._lock:
+            self._routes.append(route)
+            self._spent += route.total_cost or Decimal(0)
+
+    @property
+    def routes(self) -> list[Route]:
+        """The routes so far."""
+        return list(self._routes)
+
+    @property
+    def total_cost(self) -> Decimal:
+        """What all of them cost together, in USD."""
+        return self._spent
+
+    @property
+    def fallbacks(self) -> list[Route]:
+        """The routes that another model than the requested one served."""
+        return [route for route in self._routes if route.fallback_used]
+
+    def by_provider(self) -> dict[str, list[Route]]:
+        """The routes of each provider, by its display name."""
+        return self._grouped("provider")
+
+    def by_model(self) -> dict[str, list[Route]]:
+        """The routes of each serving model."""
+        return self._grouped("model")
+
+    def _grouped(self, name: str) -> dict[str, list[Route]]:
+        groups: dict[str, list[Route]] = {}
+        for route in self._routes:
+            groups.setdefault(getattr(route, name) or "unknown", []).append(route)
+        return groups
+
+    def check_budget(self) -> None:
+        """Refuse the next request where the limit is reached.
+
+        Raises:
+            BudgetExceeded: It is; nothing was sent.
+        """
+        if self.max_cost is not None and self._spent >= self.max_cost:
+            raise BudgetExceeded(
+                f"not sent: this block has spent {self._spent} USD of max_cost={self.max_cost} USD in "
+                f"{len(self._routes)} requests; raise max_cost, or end the run here"
+            )
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return each route as plain JSON data."""
+        return [route.to_dict() for route in self._routes]
+
+    def to_jsonl(self, path: str | Path | None = None) -> str:
+        """Return the routes as JSON lines, and write them to `path` where one is given."""
+        text = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in self.to_dicts())
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a table with a row per request; pandas must be installed."""
+        import pandas as pd
+
+        rows = []
+        for row in self.to_dicts():
+            usage = row.pop("usage", {})
+            rows.append({**row, **usage})
+        return pd.DataFrame(rows)
+
+    def __len__(self) -> int:
+        return len(self._routes)
+
+    def __iter__(self) -> Iterator[Route]:
+        return iter(list(self._routes))
+
+    def __getitem__(self, place: int) -> Route:
+        return self._routes[place]
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Return what the tables show: a row per request, in the columns of `COLUMNS`."""
+        return [route_row(route) for route in self._routes]
+
+    def __rich__(self) -> Table:
+        from rich.table import Table
+
+        table = Table(
+            title=f"{len(self)} requests, {len(self.fallbacks)} fallbacks, {_usd(self._spent)} USD",
+            title_justify="left",
+        )
+        for column in COLUMNS:
+            table.add_column(
+                column, justify="right" if column in ("tokens", "cost USD") else "left"
+            )
+        for row in self.rows():
+            table.add_row(*row)
+        return table
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        head = "".join(f"<th>{escape(column)}</th>" for column in COLUMNS)
+        body = "".join(
+            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in self.rows()
+        )
+        caption = f"{len(self)} requests, {len(self.fallbacks)} fallbacks, {_usd(self._spent)} USD"
+        return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+    def __repr__(self) -> str:
+        return f"<RouteLog: {len(self)} requests, {len(self.fallbacks)} fallbacks, {_usd(self._spent)} USD>"
+
+
+def route_row(route: Route) -> tuple[str, ...]:
+    """Return one route as the cells of a table, in the columns of `COLUMNS`."""
+    served = f"{route.model or '?'} @ {route.provider or '?'}"
+    usage = route.usage
+    cost = route.total_cost
+    return (
+        route.requested_model or "",
+        served,
+        route.finish_reason or "",
+        route.native_finish_reason or "",
+        "yes" if route.fallback_used else "",
+        f"{usage.prompt_tokens or 0} + {usage.completion_tokens or 0}",
+        "" if cost is None else _usd(cost),
+    )
+
+
+class record_routes:  # noqa: N801 (it reads as a statement: `with record_routes() as log:`)
+    """Collect the route of every request made in a block of code; blocks nest, and each sees its own.
+
+    Args:
+        max_cost: USD; once the block has cost that much, the next request raises `BudgetExceeded` before it is sent.
+
+    Example:
+        >>> with record_routes(max_cost=0.50) as log:
+        ...     pass  # chains, query engines, agents
+        >>> log
+        <RouteLog: 0 requests, 0 fallbacks, 0 USD>
+    """
+
+    def __init__(self, *, max_cost: float | Decimal | str | None = None) -> None:
+        self.log = RouteLog(max_cost)
+
+    def __enter__(self) -> RouteLog:
+        _logs.set((*_logs.get(), self.log))
+        return self.log
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        _logs.set(tuple(log for log in _logs.get() if log is not self.log))
+
+    async def __aenter__(self) -> RouteLog:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+
+def current_logs() -> tuple[RouteLog, ...]:
+    """Return the logs of the enclosing `record_routes()` blocks, the outermost first."""
+    return _logs.get()
+
+
+def _limit(max_cost: float | Decimal | str | None) -> Decimal | None:
+    if max_cost is None:
+        return None
+    try:
+        limit = Decimal(str(max_cost))
+    except InvalidOperation:
+        limit = Decimal(-1)
+    if not limit.is_finite() or limit < 0:
+        raise BadRequestError(f"max_cost takes an amount in USD of 0 or more, got {max_cost!r}")
+    return limit
+
+
+def _usd(amount: Decimal) -> str:
+    return (
+        "0"
+        if not amount
+        else f"{amount:.6f}".rstrip("0").rstrip(".")
+        if amount >= Decimal("0.000001")
+        else f"{amount:.2e}"
+    )

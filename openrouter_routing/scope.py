@@ -1,0 +1,102 @@
+"""Preferences for a block of code: `with routing(...)`.
+
+The scope rides on a `ContextVar` and is read once, when a call is made. It reaches query engines, chains and agents
+that offer no place for call arguments, in threads and tasks that copy the context. A call that is only made after the
+block has ended does not see it; `with_routing()` on the model does not depend on where the call is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from openrouter_routing.preferences import ProviderPreferences, RoutingPreferences, preferences_of
+from openrouter_routing.resolution import combine_policies, merge, policy_of
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the enclosing `routing()` blocks ask for, merged; `block` and `outer` lead back out."""
+
+    preferences: RoutingPreferences
+    policy: ProviderPreferences | None
+    block: object = None
+    outer: Scope | None = None
+
+
+_NO_SCOPE = Scope(RoutingPreferences(), None)
+_scope: ContextVar[Scope] = ContextVar("openrouter_routing_scope", default=_NO_SCOPE)
+
+
+def current_scope() -> Scope:
+    """Return what the enclosing `routing()` blocks ask for; empty outside of any."""
+    return _scope.get()
+
+
+class routing:  # noqa: N801 (it reads as a statement: `with routing(sort="price"):`)
+    """Scope preferences to a block of code, sync or async; blocks nest, the inner one wins field by field.
+
+    Do not yield inside the block from a generator or an async generator: a generator shares its consumer's context, so
+    the scope would leak into the consumer between two items.
+
+    Args:
+        preferences: Preferences to start from.
+        policy: Provider preferences that nothing inside the block may loosen.
+        **fields: Fields of `RoutingPreferences`, or of its `provider` written flat (`order=`, `zdr=`, ...).
+
+    Raises:
+        PreferencesError: A field is unknown or malformed.
+
+    Example:
+        >>> with routing(sort="price", models=["openai/gpt-5-mini"]):
+        ...     with routing(zdr=True):
+        ...         print(current_scope().preferences.to_wire())
+        {'models': ['openai/gpt-5-mini'], 'provider': {'zdr': True, 'sort': 'price'}}
+    """
+
+    def __init__(
+        self,
+        preferences: RoutingPreferences | Mapping[str, Any] | None = None,
+        /,
+        *,
+        policy: ProviderPreferences | Mapping[str, Any] | None = None,
+        **fields: Any,
+    ) -> None:
+        self.preferences = preferences_of(preferences, **fields)
+        self.policy = policy_of(policy)
+
+    def __enter__(self) -> RoutingPreferences:
+        outer = _scope.get()
+        inner = Scope(
+            merge(outer.preferences, self.preferences),
+            combine_policies(outer.policy, self.policy),
+            self,
+            outer,
+        )
+        _scope.set(inner)
+        return inner.preferences
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        current = _scope.get()
+        # A generator that holds the block can be closed from another context, which has nothing to take back.
+        if current.block is self and current.outer is not None:
+            _scope.set(current.outer)
+
+    async def __aenter__(self) -> RoutingPreferences:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)

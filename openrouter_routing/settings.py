@@ -1,0 +1,256 @@
+"""How requests are sent: key, address, headers, timeouts, retries. Where they may go is in `preferences`."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from dataclasses import fields as dataclass_fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+from openrouter_routing import _vocabulary as vocabulary
+from openrouter_routing.errors import AuthenticationError, BadRequestError
+
+if TYPE_CHECKING:
+    import httpx
+
+BASE_URL = "https://openrouter.ai/api/v1"
+TIMEOUT = 600.0
+"""Seconds to wait for the next bytes of an answer: reasoning models can be silent for minutes."""
+CONNECT_TIMEOUT = 10.0
+"""Seconds to wait for a connection."""
+MAX_RETRIES = 2
+MAX_RETRY_WAIT = 60.0
+"""Seconds: where the answer asks for a longer wait, the error is raised at once."""
+
+OnViolation = Literal["raise", "warn", "ignore"]
+OnEmpty = Literal["raise", "retry", "ignore"]
+
+
+class Secret:
+    """Text that does not show: not in repr, str, dumps or tracebacks.
+
+    Example:
+        >>> Secret("sk-or-v1-...")
+        Secret('**********')
+    """
+
+    __slots__ = ("_reveal",)
+
+    def __init__(self, value: str) -> None:
+        self._reveal = value
+
+    def get_secret_value(self) -> str:
+        """Return the text itself."""
+        return self._reveal
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._reveal == self._reveal
+
+    def __hash__(self) -> int:
+        return hash(self._reveal)
+
+    def __bool__(self) -> bool:
+        return bool(self._reveal)
+
+    def __repr__(self) -> str:
+        return "Secret('**********')" if self._reveal else "Secret('')"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True)
+class ClientSettings:
+    """How requests are sent; one value, shared by the sync and the async client.
+
+    Attributes:
+        api_key: The key; without it `OPENROUTER_API_KEY` is read at the first call.
+        base_url: Where the API is.
+        headers: Extra headers of every request; their values are treated as secrets.
+        app_url: Your application's address, for OpenRouter's rankings.
+        app_title: Your application's name.
+        app_categories: Your application's categories.
+        timeout: Seconds to wait for the next bytes, or an `httpx.Timeout`; 600 unless set.
+        first_token_timeout: Seconds from the request to the first piece of a streamed answer.
+        idle_timeout: Seconds between two pieces of a streamed answer; keep-alive comments do not count.
+        max_retries: How often a failed request is sent again; 0 means never.
+        max_retry_wait: Seconds; the longest wait before sending again.
+        on_violation: What to do when a provider answers that the preferences exclude.
+        on_empty: What to do with a finished answer that holds nothing.
+    """
+
+    api_key: Secret | None = None
+    base_url: str = BASE_URL
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    app_url: str | None = None
+    app_title: str | None = None
+    app_categories: tuple[str, ...] = ()
+    timeout: float | httpx.Timeout | None = None
+    first_token_timeout: float | None = None
+    idle_timeout: float | None = None
+    max_retries: int = MAX_RETRIES
+    max_retry_wait: float = MAX_RETRY_WAIT
+    on_violation: OnViolation = "raise"
+    on_empty: OnEmpty = "ignore"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "base_url", checked_base_url(self.base_url))
+        for name in ("first_token_timeout", "idle_timeout"):
+            check_seconds(name, getattr(self, name))
+        if isinstance(self.timeout, (int, float)):
+            check_seconds("timeout", self.timeout)
+        if (
+            isinstance(self.max_retries, bool)
+            or not isinstance(self.max_retries, int)
+            or self.max_retries < 0
+        ):
+            raise BadRequestError(
+                f"max_retries takes a whole number of 0 or more, got {self.max_retries!r}"
+            )
+        for name, value, known in (
+            ("on_violation", self.on_violation, ("raise", "warn", "ignore")),
+            ("on_empty", self.on_empty, ("raise", "retry", "ignore")),
+        ):
+            if value not in known:
+                raise BadRequestError(f"{name} takes one of {', '.join(known)}; got {value!r}")
+
+    @cached_property
+    def fixed_headers(self) -> dict[str, str]:
+        """The headers that every request of these settings carries, all but the key."""
+        from openrouter_routing import __version__
+
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "application/json, text/event-stream",
+            "User-Agent": f"openrouter-routing/{__version__}",
+        }
+        if self.app_url:
+            headers["HTTP-Referer"] = self.app_url
+        if self.app_title:
+            headers["X-OpenRouter-Title"] = self.app_title
+        if self.app_categories:
+            headers["X-OpenRouter-Categories"] = ",".join(self.app_categories)
+        return headers
+
+    def request_headers(self, *more: Mapping[str, str]) -> dict[str, str]:
+        """Return all headers of a request; later ones win, whatever their case, and each is there once.
+
+        Raises:
+            AuthenticationError: There is no key, neither here nor in the environment nor in the headers.
+        """
+        merged = merge_headers(self.fixed_headers, self.headers, *more)
+        if not any(name.lower() == "authorization" for name in merged):
+            merged["Authorization"] = f"Bearer {self._key()}"
+        return merged
+
+    def _key(self) -> str:
+        key = (
+            self.api_key.get_secret_value()
+            if self.api_key
+            else os.environ.get("OPENROUTER_API_KEY")
+        )
+        if not key:
+            raise AuthenticationError(
+                "no API key: set the environment variable OPENROUTER_API_KEY or pass api_key=; "
+                "keys are made at https://openrouter.ai/keys"
+            )
+        return key
+
+
+def merge_headers(*layers: Mapping[str, str]) -> dict[str, str]:
+    """Merge headers whatever their case; a later layer wins.
+
+    Example:
+        >>> merge_headers({"X-Title": "a"}, {"x-title": "b"})
+        {'x-title': 'b'}
+    """
+    merged: dict[str, tuple[str, str]] = {}
+    for layer in layers:
+        for name, value in layer.items():
+            merged[name.lower()] = (name, value)
+    return dict(merged.values())
+
+
+def checked_base_url(url: str) -> str:
+    """Return the address without a trailing slash.
+
+    Raises:
+        BadRequestError: It has no scheme or no host.
+    """
+    parts = urlsplit(url.strip())
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise BadRequestError(
+            f"base_url must be an address such as {BASE_URL!r}, with http:// or https://; got {url!r}"
+        )
+    return url.strip().rstrip("/")
+
+
+def check_seconds(name: str, value: Any) -> None:
+    """Refuse a duration that is not a positive number of seconds.
+
+    Raises:
+        BadRequestError: It is not.
+    """
+    if value is None:
+        return
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not value > 0
+        or math.isnan(value)
+    ):
+        raise BadRequestError(f"{name} takes a number of seconds greater than 0, got {value!r}")
+
+
+def base_url_from_environment() -> str:
+    """Return `OPENROUTER_BASE_URL`, or `OPENROUTER_API_BASE`, or OpenRouter's own address."""
+    return (
+        os.environ.get("OPENROUTER_BASE_URL") or os.environ.get("OPENROUTER_API_BASE") or BASE_URL
+    )
+
+
+def settings_from(base: ClientSettings | None = None, **fields: Any) -> ClientSettings:
+    """Build settings from keywords, filling what was not said from the environment.
+
+    Args:
+        base: Settings to start from.
+        **fields: Fields of `ClientSettings`; `api_key` may be a text, a `Secret` or a pydantic `SecretStr`.
+
+    Raises:
+        BadRequestError: A field is unknown or malformed.
+
+    Example:
+        >>> settings_from(base_url="http://localhost:8000/api/v1/", max_retries=0).base_url
+        'http://localhost:8000/api/v1'
+    """
+    known = [item.name for item in dataclass_fields(ClientSettings)]
+    for name in fields:
+        if name not in known:
+            raise BadRequestError(vocabulary.unknown_name("setting", name, known))
+    given = {name: value for name, value in fields.items() if value is not None}
+    if "api_key" in given:
+        given["api_key"] = as_secret(given["api_key"])
+    if "app_categories" in given:
+        given["app_categories"] = tuple(given["app_categories"])
+    if base is not None:
+        return replace(base, **given) if given else base
+    given.setdefault("base_url", base_url_from_environment())
+    for name in ("app_url", "app_title"):
+        if value := os.environ.get(f"OPENROUTER_{name.upper()}"):
+            given.setdefault(name, value)
+    return ClientSettings(**given)
+
+
+def as_secret(key: object) -> Secret:
+    """Wrap an API key, whichever wrapper it came in.
+
+    Raises:
+        AuthenticationError: It is no text.
+    """
+    value = key.get_secret_value() if hasattr(key, "get_secret_value") else key
+    if not isinstance(value, str):
+        raise AuthenticationError(f"api_key must be a text, got {type(value).__name__}")
+    return Secret(value)
