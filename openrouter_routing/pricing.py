@@ -138,7 +138,8 @@ class Pricing:
     @property
     def combined(self) -> Decimal:
         """Prompt plus completion price per token: the one figure that sorting by price compares."""
-        return (self.prompt + self.completion) * (1 - self.discount)
+        price = self.prompt + self.completion
+        return price * (1 - self.discount) if self.discount else price
 
     def prompt_cost(
         self, tokens: int, *, cached: int = 0, written: int = 0, images: int = 0
