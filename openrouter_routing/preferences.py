@@ -256,6 +256,13 @@ class RoutingPreferences(StrictModel):
                 )
         return metadata
 
+    def to_wire(self) -> dict[str, Any]:
+        """Return what was set and is not None; a `provider` of which nothing is left is absent."""
+        wire = super().to_wire()
+        if wire.get("provider") == {}:
+            del wire["provider"]
+        return wire
+
     def settings(self) -> dict[str, Any]:
         """Return what was set, as one flat dict: `{"models": [...], "provider.sort": "price", ...}`.
 

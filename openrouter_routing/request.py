@@ -149,8 +149,6 @@ def body_fields(preferences: RoutingPreferences) -> dict[str, Any]:
     wire = preferences.to_wire()
     for name in ("router_metadata", "response_cache"):
         wire.pop(name, None)
-    if wire.get("provider") == {}:
-        del wire["provider"]
     return wire
 
 

@@ -171,16 +171,15 @@ def _apply_policy(
     held = _fields_of(policy)
     for name, value in _restrict(below, held).items():
         path = f"provider.{name}"
+        if name in ("only", "quantizations") and name in held and not value:
+            allowed = f"the {sources[path]} allows {below[name]!r}, " if name in below else ""
+            raise PreferencesError(
+                f"nothing is left of {path}: {allowed}the policy allows {held[name]!r}"
+            )
         if value == below.get(name):
             continue
-        if name in ("only", "quantizations") and not value and name in below:
-            raise PreferencesError(
-                f"nothing is left of {path}: the {sources[path]} allows {below[name]!r}, "
-                f"the policy allows {held[name]!r}"
-            )
-        sources[path] = (
-            f"{sources[path]} + policy" if name in below and name not in _STICKY else "policy"
-        )
+        joined = name in below and name not in _STICKY
+        sources[path] = f"{sources[path]} + policy" if joined else "policy"
         settings[path] = value
 
 
