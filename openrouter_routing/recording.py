@@ -127,7 +127,7 @@ class RouteLog:
         from rich.table import Table
 
         table = Table(
-            title=f"{len(self)} requests, {len(self.fallbacks)} fallbacks, {_usd(self._spent)} USD",
+            title=self._summary(),
             title_justify="left",
         )
         for column in COLUMNS:
@@ -145,11 +145,17 @@ class RouteLog:
         body = "".join(
             f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in self.rows()
         )
-        caption = f"{len(self)} requests, {len(self.fallbacks)} fallbacks, {_usd(self._spent)} USD"
-        return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return f"<table><caption>{self._summary()}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
     def __repr__(self) -> str:
-        return f"<RouteLog: {len(self)} requests, {len(self.fallbacks)} fallbacks, {_usd(self._spent)} USD>"
+        return f"<RouteLog: {self._summary()}>"
+
+    def _summary(self) -> str:
+        requests, fallbacks = len(self), len(self.fallbacks)
+        return (
+            f"{requests} request{'s' * (requests != 1)}, "
+            f"{fallbacks} fallback{'s' * (fallbacks != 1)}, {_usd(self._spent)} USD"
+        )
 
 
 def route_row(route: Route) -> tuple[str, ...]:

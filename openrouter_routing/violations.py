@@ -47,10 +47,13 @@ def unjudged(provider: str | None, preferences: RoutingPreferences) -> str | Non
         return "the answer names no provider"
     if provider_slug(provider) is None:
         return f"the provider {provider!r} is not in the table of known ones"
-    strangers = [
-        name for name in (*(rules.only or ()), *(rules.order or ())) if provider_slug(name) is None
-    ]
-    return f"{strangers!r} are not in the table of known providers" if strangers else None
+    served = provider_slug(provider)
+    fixed_order = rules.order if rules.allow_fallbacks is False else None
+    for names in (rules.only, fixed_order):
+        if served and names and _matches(served, names) is None:
+            strangers = [name for name in names if provider_slug(name) is None]
+            return f"{strangers!r} are not in the table of known providers"
+    return None
 
 
 def _matches(served: str, names: list[str]) -> bool | None:
