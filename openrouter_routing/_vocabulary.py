@@ -17,6 +17,10 @@ QUANTIZATIONS = (
     "int4", "int8", "fp4", "mxfp4", "nvfp4", "fp6", "fp8", "mxfp8", "fp16", "bf16", "fp32", "unknown",
 )  # fmt: skip
 SERVICE_TIERS = ("auto", "default", "flex", "priority", "fast", "scale", "ultrafast")
+PLUGINS = (
+    "auto-beta-router", "auto-router", "context-compression", "file-parser", "fusion", "moderation",
+    "pareto-router", "response-healing", "web", "web-fetch",
+)  # fmt: skip
 LEGACY_ROUTES = ("fallback", "sort")
 PERCENTILES = ("p50", "p75", "p90", "p99")
 

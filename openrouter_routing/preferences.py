@@ -236,8 +236,11 @@ class RoutingPreferences(StrictModel):
     @classmethod
     def _plugins_have_ids(cls, plugins: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
         for position, plugin in enumerate(plugins or ()):
-            if not isinstance(plugin.get("id"), str) or not plugin["id"]:
+            name = plugin.get("id")
+            if not isinstance(name, str) or not name:
                 raise ValueError(f'entry {position} needs an "id", such as {{"id": "web"}}')
+            if near := vocabulary.misspelling_of(name, vocabulary.PLUGINS):
+                raise ValueError(f"unknown plugin {name!r}; did you mean {near!r}?")
         return plugins
 
     @field_validator("metadata")

@@ -55,7 +55,9 @@ ROUTING_VALUES: dict[str, st.SearchStrategy[Any]] = {
     "session_id": texts,
     "service_tier": st.sampled_from(["flex", "priority"]),
     "preset": texts,
-    "plugins": st.lists(texts.map(lambda name: {"id": name}), max_size=2),
+    "plugins": st.lists(
+        st.sampled_from([{"id": "web", "max_results": 3}, {"id": "moderation"}]), max_size=2
+    ),
     "transforms": st.sampled_from([["middle-out"], []]),
     "route": st.sampled_from(["fallback", "sort"]),
     "user": texts,

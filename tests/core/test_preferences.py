@@ -172,6 +172,7 @@ def test_a_wrong_provider_field_says_what_is_wrong(fields: dict[str, Any], says:
         ({"service_tier": "prioritty"}, "did you mean 'priority'?"),
         ({"plugins": [{"name": "web"}]}, 'needs an "id"'),
         ({"plugins": ["web"]}, "plugins.0"),
+        ({"plugins": [{"id": "web-fetsh"}]}, "did you mean 'web-fetch'?"),
         ({"metadata": {str(n): "x" for n in range(17)}}, "at most 16 pairs"),
         ({"metadata": {"k": "v" * 513}}, "512"),
         ({"response_cache": 0}, "response_cache"),

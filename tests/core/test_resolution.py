@@ -181,7 +181,7 @@ def test_a_contradiction_names_both_layers(
 
 def test_two_policies_that_leave_nothing_contradict_each_other() -> None:
     both = combine_policies(policy_of({"only": ["openai"]}), policy_of({"only": ["azure"]}))
-    with pytest.raises(PreferencesError, match="provider.only"):
+    with pytest.raises(PreferencesError, match=r"provider\.only"):
         resolve([], both)
 
 
