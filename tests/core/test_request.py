@@ -135,7 +135,7 @@ def test_extra_body_cannot_loosen_a_policy() -> None:
     assert policy is not None
     preferences = RoutingPreferences(provider=policy)
     for extra in ({"provider": {"zdr": False}}, {"provider": None}):
-        with pytest.raises(PreferencesError, match="may not change provider.zdr"):
+        with pytest.raises(PreferencesError, match=r"may not change provider\.zdr"):
             build_body(
                 model="x/y", messages=MESSAGES, parameters={}, preferences=preferences,
                 extra_body=extra, policy=policy,
