@@ -31,7 +31,7 @@ endif
 	@touch "$(READY)"
 
 demo: $(READY) ## run the main job on the emulator (LIVE=1 with OPENROUTER_API_KEY: on the real service)
-	@$(BIN)/python -m openrouter_routing.demo $(if $(LIVE),--live)
+	@$(BIN)/python -m openrouter_routing.cli.demo $(if $(LIVE),--live)
 
 test: $(READY) ## run the tests (no key, no network)
 	@$(BIN)/python -m pytest -q -n auto
