@@ -6,17 +6,35 @@ from decimal import Decimal
 from html import escape
 from typing import TYPE_CHECKING
 
+from openrouter_routing._figures import dollars, milliseconds, speed
+from openrouter_routing._tables import Column, DataTable
+
 if TYPE_CHECKING:
     from rich.console import Group
 
     from openrouter_routing.endpoint import Endpoint
-    from openrouter_routing.planning import RoutePlan
+    from openrouter_routing.planning import Candidate, RoutePlan
 
 _Row = tuple[str, ...]
 
-_NUMBERS = ("#", "$/M in", "$/M out", "first")
-_CANDIDATE_HEADINGS = ("#", "provider", "model", "$/M in", "$/M out", "first", "why")
-_EXCLUDED_HEADINGS = ("provider", "model", "rule", "has", "asked")
+_CANDIDATE_COLUMNS = (
+    Column("#", right=True, style="dim"),
+    Column("provider", style="bold"),
+    Column("model"),
+    Column("first", right=True, bar=True),
+    Column("$/M in", right=True, rank=2),
+    Column("$/M out", right=True, rank=1),
+    Column("latency", right=True, rank=3),
+    Column("tok/s", right=True, rank=3),
+    Column("why", wraps=True),
+)
+_EXCLUDED_COLUMNS = (
+    Column("provider", style="bold"),
+    Column("model"),
+    Column("rule", style="red"),
+    Column("has", wraps=True),
+    Column("asked", wraps=True),
+)
 
 
 def plan_to_dict(plan: RoutePlan) -> dict[str, object]:
@@ -50,47 +68,42 @@ def plan_to_dict(plan: RoutePlan) -> dict[str, object]:
 def plan_to_rich(plan: RoutePlan) -> Group:
     """Draw a plan for a terminal."""
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
-    parts: list[Table | Text] = []
-    for title, rows in _tables(plan):
-        table = Table(title=title, title_justify="left")
-        for heading in rows[0]:
-            table.add_column(
-                heading, justify="right" if heading in _NUMBERS else "left", overflow="fold"
-            )
-        for row in rows[1:]:
-            table.add_row(*(Text(cell) for cell in row))
-        parts.append(table)
-    parts.insert(1, Text(_headline(plan)))
-    parts += [Text(f"Note: {note}.") for note in plan.notes]
-    return Group(*parts)
+    parts: list[DataTable | Text] = []
+    for table in _tables(plan):
+        parts += [table, Text("")]
+    parts.insert(1, Text(_headline(plan), style="" if plan.candidates else "bold red"))
+    if not plan.candidates:
+        parts.pop(0)
+    parts += [Text(f"Note: {note}.", style="yellow") for note in plan.notes]
+    return Group(*(parts if plan.notes else parts[:-1]))
 
 
 def plan_to_html(plan: RoutePlan) -> str:
     """Draw a plan for a notebook."""
-    parts = [f"<p><b>{escape(title)}</b></p>{_html_table(rows)}" for title, rows in _tables(plan)]
+    parts = [table._repr_html_() for table in _tables(plan)]
     parts.insert(1, f"<p>{escape(_headline(plan))}</p>")
     parts += [f"<p>Note: {escape(note)}.</p>" for note in plan.notes]
     return "<div>" + "".join(parts) + "</div>"
 
 
-def _tables(plan: RoutePlan) -> list[tuple[str, list[_Row]]]:
-    """Lay out the tables with their titles; the first row of each holds the headings."""
-    candidates = [_CANDIDATE_HEADINGS, *_candidate_rows(plan)]
-    tables = [(f"Route for {', '.join(plan.requested)}", _without_sole_model(candidates))]
+def _tables(plan: RoutePlan) -> list[DataTable]:
+    tables = [
+        _table(f"Route for {', '.join(plan.requested)}", _CANDIDATE_COLUMNS, _candidate_rows(plan))
+    ]
     if excluded := _excluded_rows(plan):
-        tables.append(("Excluded", _without_sole_model([_EXCLUDED_HEADINGS, *excluded])))
+        tables.append(_table("Excluded", _EXCLUDED_COLUMNS, excluded))
     return tables
 
 
-def _without_sole_model(rows: list[_Row]) -> list[_Row]:
-    """Leave the column out that would say the same on every row."""
-    column = rows[0].index("model")
-    if len({row[column] for row in rows[1:]}) > 1:
-        return rows
-    return [row[:column] + row[column + 1 :] for row in rows]
+def _table(title: str, columns: tuple[Column, ...], rows: list[_Row]) -> DataTable:
+    """Leave the model out where it would say the same on every row."""
+    column = next(place for place, one in enumerate(columns) if one.heading == "model")
+    if len({row[column] for row in rows}) <= 1:
+        columns = columns[:column] + columns[column + 1 :]
+        rows = [row[:column] + row[column + 1 :] for row in rows]
+    return DataTable(columns, rows, title)
 
 
 def _headline(plan: RoutePlan) -> str:
@@ -109,13 +122,27 @@ def _candidate_rows(plan: RoutePlan) -> list[_Row]:
             str(place),
             candidate.endpoint.tag,
             candidate.model,
-            _dollars(candidate.endpoint.pricing.per_million("prompt")),
-            _dollars(candidate.endpoint.pricing.per_million("completion")),
-            f"{candidate.probability:.0%}",
-            candidate.reason,
+            _chance(candidate.probability),
+            dollars(candidate.endpoint.pricing.per_million("prompt")),
+            dollars(candidate.endpoint.pricing.per_million("completion")),
+            milliseconds(candidate.endpoint.latency.p50 if candidate.endpoint.latency else None),
+            speed(candidate.endpoint.throughput.p50 if candidate.endpoint.throughput else None),
+            _why(candidate),
         )
         for place, candidate in enumerate(plan.candidates, start=1)
     ]
+
+
+def _chance(probability: float) -> str:
+    if probability == 0:
+        return ""
+    return f"{probability:.0%}" if probability >= 0.005 else "<1%"
+
+
+def _why(candidate: Candidate) -> str:
+    if not candidate.dropped_parameters:
+        return candidate.reason
+    return f"{candidate.reason}; drops {', '.join(candidate.dropped_parameters)}"
 
 
 def _excluded_rows(plan: RoutePlan) -> list[_Row]:
@@ -131,14 +158,6 @@ def _excluded_rows(plan: RoutePlan) -> list[_Row]:
         for exclusion in plan.excluded
         if exclusion.rule != "model"
     ]
-
-
-def _html_table(rows: list[_Row]) -> str:
-    head = "".join(f"<th>{escape(heading)}</th>" for heading in rows[0])
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows[1:]
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _identity(endpoint: Endpoint) -> dict[str, object]:
@@ -157,7 +176,3 @@ def _words(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(str(item) for item in value)
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _dollars(price: Decimal | None) -> str:
-    return "" if price is None else format(price.normalize(), "f")

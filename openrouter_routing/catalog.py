@@ -12,13 +12,16 @@ from importlib import resources
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from openrouter_routing._catalog_fields import Entry, FieldError
 from openrouter_routing._json_lines import line_of
 from openrouter_routing._json_text import readable_json
 from openrouter_routing.endpoint import Endpoint, PercentileStats
 from openrouter_routing.pricing import Pricing
+
+if TYPE_CHECKING:
+    from openrouter_routing._tables import DataTable
 
 __all__ = ["Catalog", "CatalogError", "Endpoint", "Model", "PercentileStats", "Pricing"]
 
@@ -78,6 +81,8 @@ class Model:
         alias_of: For `~author/family-latest`: the id of the model it stands for.
         endpoints: Who serves it.
         wire: The wire's model object as it came, without endpoints.
+
+    Renders as a table of its endpoints with rich and in notebooks.
     """
 
     id: str
@@ -131,6 +136,14 @@ class Model:
         """Write the model and its endpoints for a catalog file."""
         return {**self.wire, "endpoints": [e.to_snapshot() for e in self.endpoints]}
 
+    def __rich__(self) -> DataTable:
+        from openrouter_routing._catalog_view import endpoint_table
+
+        return endpoint_table(self.endpoints, self.id)
+
+    def _repr_html_(self) -> str:
+        return self.__rich__()._repr_html_()
+
 
 def _restore(snapshot: Mapping[str, object], aliases: tuple[str, ...]) -> Model:
     entry = Entry(snapshot, ())
@@ -145,6 +158,8 @@ class Catalog:
         models: All models.
         date: When the figures were taken, ISO 8601.
         note: What they are, in words.
+
+    Renders as a table of its models with rich and in notebooks.
 
     Example:
         >>> catalog = Catalog.sample()
@@ -194,6 +209,15 @@ class Catalog:
         short = difflib.get_close_matches(wanted.rpartition("/")[2], names, n=count, cutoff=0.6)
         merged = dict.fromkeys([*close, *(names[name] for name in short)])
         return [by_lower[identity] for identity in merged][:count]
+
+    def __rich__(self) -> DataTable:
+        from openrouter_routing._catalog_view import model_table
+
+        dated = f", {self.date}" if self.date else ""
+        return model_table(self.models, f"{len(self.models)} models{dated}")
+
+    def _repr_html_(self) -> str:
+        return self.__rich__()._repr_html_()
 
     @classmethod
     def sample(cls) -> Catalog:
