@@ -1,0 +1,171 @@
+"""What the LLM, the embedding and the reranker share: how requests are sent, and where they may go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import httpx
+from llama_index.core.schema import BaseComponent
+from pydantic import ConfigDict, Field, field_serializer
+
+from llamaindex_openrouter_routing._fields import client_settings, plain, sort_fields
+from openrouter_routing.client import AsyncOpenRouterClient, OpenRouterClient
+from openrouter_routing.environment import environment_preferences
+from openrouter_routing.preferences import (
+    ProviderPreferences,
+    RoutingPreferences,
+    preferences_of,
+)
+from openrouter_routing.resolution import combine_policies, merge, policy_of
+from openrouter_routing.settings import OnViolation, Secret, as_secret
+
+Headers = Mapping[str, "str | Secret"]
+
+
+class RoutedComponent(BaseComponent):
+    """A component that sends requests to OpenRouter.
+
+    It holds plain values only. Connections are shared by the whole process and kept outside, so that components copy,
+    pickle and move to other event loops freely.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    api_key: Secret | None = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="The key; without it OPENROUTER_API_KEY is read at the first call.",
+    )
+    api_base: str | None = Field(
+        default=None,
+        description="Where the API is; without it OPENROUTER_BASE_URL or OPENROUTER_API_BASE, or OpenRouter.",
+    )
+    default_headers: dict[str, Secret] = Field(
+        default_factory=dict,
+        exclude=True,
+        repr=False,
+        description="Headers of every request; their values are secrets.",
+    )
+    app_url: str | None = Field(default=None, description="Your application's address.")
+    app_title: str | None = Field(default=None, description="Your application's name.")
+    app_categories: list[str] | None = Field(
+        default=None, description="Your application's categories."
+    )
+    timeout: float | httpx.Timeout | None = Field(
+        default=None, description="Seconds to wait for the next bytes; 600 unless set."
+    )
+    max_retries: int | None = Field(
+        default=None, description="How often a failed request is sent again; 2 unless set."
+    )
+    max_retry_wait: float | None = Field(
+        default=None, description="Seconds; the longest wait before sending again."
+    )
+    on_violation: OnViolation | None = Field(
+        default=None, description="What to do when a provider answers that is excluded."
+    )
+    routing: RoutingPreferences = Field(
+        default_factory=RoutingPreferences, description="Where requests may go."
+    )
+    policy: ProviderPreferences | None = Field(
+        default=None, description="Preferences that no call may loosen."
+    )
+    extra_body: dict[str, Any] = Field(
+        default_factory=dict, description="Merged into every body last, unchecked."
+    )
+    http_client: Any = Field(default=None, exclude=True, repr=False)
+    http_async_client: Any = Field(default=None, exclude=True, repr=False)
+
+    def __init__(self, **fields: Any) -> None:
+        fields = sort_fields(fields, type(self).model_fields)
+        if fields.get("api_key") is not None:
+            fields["api_key"] = as_secret(fields["api_key"])
+        if isinstance(fields.get("timeout"), dict):
+            fields["timeout"] = httpx.Timeout(**fields["timeout"])
+        if isinstance(fields.get("app_categories"), tuple):
+            fields["app_categories"] = list(fields["app_categories"])
+        fields["policy"] = policy_of(fields.get("policy"))
+        fields["extra_body"] = dict(fields.get("extra_body") or {})
+        super().__init__(**fields)
+        # A malformed address or duration is found here, not at the first call.
+        client_settings(self)
+
+    @field_serializer("routing", "policy")
+    def _dump_preferences(
+        self, preferences: RoutingPreferences | ProviderPreferences | None
+    ) -> dict[str, Any] | None:
+        return plain(preferences)
+
+    @field_serializer("timeout", return_type=Any)
+    def _dump_timeout(
+        self, timeout: float | httpx.Timeout | None
+    ) -> float | dict[str, float | None] | None:
+        return timeout.as_dict() if isinstance(timeout, httpx.Timeout) else timeout
+
+    def with_routing(
+        self,
+        preferences: RoutingPreferences | Mapping[str, Any] | None = None,
+        /,
+        *,
+        policy: ProviderPreferences | Mapping[str, Any] | None = None,
+        **fields: Any,
+    ) -> Self:
+        """Return a copy with more preferences; it does not depend on where or when it is called.
+
+        Args:
+            preferences: Preferences, merged field by field over those of this component.
+            policy: Preferences that no call may loosen, combined with those already held.
+            **fields: Fields of `RoutingPreferences`, or of its `provider` written flat (`order=`, `zdr=`, ...).
+
+        Raises:
+            PreferencesError: A field is unknown or malformed.
+
+        Example:
+            >>> from llamaindex_openrouter_routing import OpenRouter
+            >>> llm = OpenRouter("openai/gpt-5-mini", zdr=True).with_routing(sort="price")
+            >>> llm.routing.to_wire()
+            {'provider': {'zdr': True, 'sort': 'price'}}
+        """
+        return self.model_copy(
+            update={
+                "routing": merge(self.routing, preferences_of(preferences, **fields)),
+                "policy": combine_policies(self.policy, policy_of(policy)),
+            }
+        )
+
+    def _client(self) -> OpenRouterClient:
+        return OpenRouterClient(
+            client_settings(self), http_client=self.http_client, **self._preferences()
+        )
+
+    def _async_client(self) -> AsyncOpenRouterClient:
+        return AsyncOpenRouterClient(
+            client_settings(self), http_async_client=self.http_async_client, **self._preferences()
+        )
+
+    def _preferences(self) -> dict[str, Any]:
+        return {
+            "routing": self.routing,
+            "policy": self.policy,
+            "environment": environment_preferences(),
+        }
+
+    def _with_extra_body(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Add this component's extra body below the one of the call."""
+        if not self.extra_body:
+            return options
+        extra = options.get("extra_body") or {}
+        merged = {**self.extra_body, **extra}
+        held, given = self.extra_body.get("provider"), extra.get("provider")
+        if isinstance(held, Mapping) and isinstance(given, Mapping):
+            merged["provider"] = {**held, **given}
+        return {**options, "extra_body": merged}
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        # A caller's own HTTP client holds locks and sockets: copies share it.
+        memo = {} if memo is None else memo
+        for client in (self.http_client, self.http_async_client):
+            if client is not None:
+                memo[id(client)] = client
+        return super().__deepcopy__(memo)

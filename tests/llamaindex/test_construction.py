@@ -1,0 +1,211 @@
+"""What the constructor takes, what copies keep, and what no dump shows."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from llamaindex_openrouter_routing import OpenRouter, OpenRouterEmbedding, RoutingPreferences
+from openrouter_routing import errors
+from tests.scripted_server import ScriptedServer
+
+KEY = "sk-or-v1-0123456789abcdef"
+SECRET_HEADER = "second-key-of-a-gateway"
+
+
+def full(**fields: Any) -> OpenRouter:
+    return OpenRouter(
+        "openai/gpt-5-mini",
+        **{
+            "api_key": KEY,
+            "default_headers": {"X-Gateway-Key": SECRET_HEADER},
+            "temperature": 0,
+            "top_p": 0.5,
+            "provider": {"order": ["openai"], "zdr": True},
+            "session_id": None,
+            "max_price": {"completion": "2.50"},
+            "models": ["qwen/qwen3-8b"],
+            "policy": {"ignore": ["azure"]},
+            "timeout": httpx.Timeout(5, read=60),
+            "system_prompt": "Be brief.",
+            "context_window": 1000,
+            **fields,
+        },
+    )
+
+
+COPIES: dict[str, Callable[[OpenRouter], OpenRouter]] = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "model_copy": lambda llm: llm.model_copy(),
+    "deep model_copy": lambda llm: llm.model_copy(deep=True),
+    "pickle": lambda llm: pickle.loads(pickle.dumps(llm)),
+    "with_routing": lambda llm: llm.with_routing(),
+}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_copies_send_the_same(name: str, server: ScriptedServer) -> None:
+    original = full(api_base=server.base_url, user="u1")
+    made = COPIES[name](original)
+    assert type(made) is OpenRouter
+    for llm in (original, made):
+        llm.complete("Hi")
+    first, second = server.requests
+    assert first.body == second.body
+    assert second.headers["authorization"] == f"Bearer {KEY}"
+    assert second.headers["x-gateway-key"] == SECRET_HEADER
+    assert made.timeout == httpx.Timeout(5, read=60)
+    assert made.policy == original.policy
+
+
+def test_dump_and_load_keep_everything_but_secrets(server: ScriptedServer) -> None:
+    original = full(api_base=server.base_url)
+    dumped = json.loads(original.to_json())
+    made = OpenRouter.from_dict(dumped)
+    assert made.api_key is None
+    assert made.default_headers == {}
+    made.api_key, made.default_headers = original.api_key, original.default_headers
+    for llm in (original, made):
+        llm.complete("Hi")
+    assert server.requests[0].body == server.requests[1].body
+    assert made.to_dict() == original.to_dict()
+
+
+def test_no_dump_shows_a_secret() -> None:
+    llm = full()
+    shown = [
+        repr(llm),
+        str(llm),
+        llm.to_json(),
+        str(llm.to_dict()),
+        llm.model_dump_json(),
+        str(llm.to_payload()),
+        str(llm.__dict__),
+        pickle.dumps(llm).decode("latin-1"),
+        pickle.dumps(llm, protocol=0).decode("latin-1"),
+    ]
+    for text in shown:
+        assert KEY not in text
+        assert SECRET_HEADER not in text
+
+
+def test_own_http_clients_are_used_and_shared_by_copies(server: ScriptedServer) -> None:
+    with httpx.Client(headers={"X-Mine": "yes"}) as client:
+        llm = full(api_base=server.base_url, http_client=client)
+        made = copy.deepcopy(llm)
+        assert made.http_client is client
+        made.complete("Hi")
+    assert server.requests[0].headers["x-mine"] == "yes"
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"modle": "x"}, "did you mean 'model'"),
+        ({"temprature": 1}, "did you mean 'temperature'"),
+        ({"allow_fallback": False}, "did you mean 'allow_fallbacks'"),
+        ({"provider": {"ordr": ["openai"]}}, "did you mean 'order'"),
+        ({"order": "openai"}, "takes a list"),
+        ({"sort": "prise"}, "did you mean 'price'"),
+        ({"additional_kwargs": {"temprature": 1}}, "did you mean 'temperature'"),
+        ({"api_base": "localhost:80"}, "http://"),
+        ({"api_base": "http://a/", "base_url": "http://b/"}, "give it once"),
+        ({"timeout": 0}, "greater than 0"),
+        ({"max_retries": -1}, "max_retries"),
+        ({"idle_timeout": -1}, "idle_timeout"),
+        ({"policy": {"order": ["openai"]}}, "policy cannot hold"),
+        ({"api_key": 5}, "must be a text"),
+    ],
+)
+def test_mistakes_are_errors_of_the_constructor(fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(errors.OpenRouterError, match=said):
+        OpenRouter("openai/gpt-5-mini", **fields)
+
+
+def test_callers_dicts_are_not_changed() -> None:
+    additional = {"extra_body": {"provider": {"order": ["openai"]}, "new": 1}, "seed": 1}
+    before = copy.deepcopy(additional)
+    OpenRouter("openai/gpt-5-mini", additional_kwargs=additional, sort="price")
+    assert additional == before
+
+
+def test_with_routing_merges_and_keeps_the_policy() -> None:
+    llm = OpenRouter(
+        "openai/gpt-5-mini", zdr=True, sort="latency", policy={"only": ["openai", "azure"]}
+    )
+    routed = llm.with_routing(
+        RoutingPreferences(models=["qwen/qwen3-8b"]), sort="price", policy={"only": ["azure"]}
+    )
+    assert routed.routing.to_wire() == {
+        "models": ["qwen/qwen3-8b"],
+        "provider": {"zdr": True, "sort": "price"},
+    }
+    assert routed.policy is not None
+    assert routed.policy.to_wire() == {"only": ["azure"]}
+    assert llm.routing.to_wire() == {"provider": {"zdr": True, "sort": "latency"}}
+    embed_model = OpenRouterEmbedding("openai/text-embedding-3-small").with_routing(
+        order=["openai"]
+    )
+    assert isinstance(embed_model, OpenRouterEmbedding)
+    assert embed_model.routing.to_wire() == {"provider": {"order": ["openai"]}}
+
+
+def test_dumps_differ_where_preferences_do() -> None:
+    llm = OpenRouter("openai/gpt-5-mini")
+    assert llm.to_dict() != llm.with_routing(sort="price").to_dict()
+    assert llm.to_dict() != llm.with_routing(policy={"zdr": True}).to_dict()
+
+
+def test_metadata_comes_from_the_table_and_can_be_overridden(llm: OpenRouter) -> None:
+    assert llm.metadata.context_window == 400_000
+    assert llm.metadata.is_function_calling_model
+    assert llm.metadata.model_name == "openai/gpt-5-mini"
+    assert llm.metadata.num_output == -1
+    own = OpenRouter("acme/new", context_window=5, is_function_calling_model=False, max_tokens=3)
+    assert (own.metadata.context_window, own.metadata.num_output) == (5, 3)
+    assert not own.metadata.is_function_calling_model
+    assert OpenRouter(models=["a/b"]).metadata.model_name == "a/b"
+    llm.refresh_metadata()
+    assert OpenRouter("acme/learned").metadata.context_window == 4321
+
+
+def run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_importing_it_imports_neither_the_other_framework_nor_emulator_nor_cli() -> None:
+    modules = run(
+        "import sys, llamaindex_openrouter_routing; print(*sorted(sys.modules), sep='\\n')"
+    ).split()
+    for name in modules:
+        top = name.split(".")[0]
+        assert not top.startswith("langchain"), name
+        assert name.split(".")[:2] not in (
+            ["openrouter_routing", "emulator"],
+            ["openrouter_routing", "cli"],
+        ), name
+
+
+def test_a_missing_framework_says_what_to_install() -> None:
+    said = run(
+        """
+import sys
+sys.modules["llama_index"] = sys.modules["llama_index.core"] = None
+try:
+    import llamaindex_openrouter_routing
+except ImportError as error:
+    print(error)
+"""
+    )
+    assert "pip install 'openrouter-routing[llamaindex]'" in said
