@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from openrouter_routing import errors
-from openrouter_routing._failures import Sent, compose, error_from_wire, error_in, shorten
+from openrouter_routing._failures import (
+    Sent,
+    compose,
+    error_from_wire,
+    error_in,
+    interruption,
+    redact,
+    shorten,
+)
 from openrouter_routing.completion import Completion, read_completion
 from openrouter_routing.preferences import ProviderPreferences, RoutingPreferences
 from openrouter_routing.recording import RouteLog, current_logs
@@ -22,20 +30,13 @@ from openrouter_routing.request import build_body, read_options, routing_headers
 from openrouter_routing.resolution import Layer, combine_policies, resolve
 from openrouter_routing.route import Route
 from openrouter_routing.scope import current_scope
-from openrouter_routing.settings import ClientSettings, merge_headers
+from openrouter_routing.settings import ClientSettings, HiddenHeaders, merge_headers
 from openrouter_routing.violations import find_violation, unjudged
 
 if TYPE_CHECKING:
     import httpx
 
 _NOTHING = RoutingPreferences()
-
-
-class HiddenHeaders(dict[str, str]):
-    """Headers whose values do not show in reprs, logs and the locals of a traceback."""
-
-    def __repr__(self) -> str:
-        return f"<headers: {', '.join(self)}>"
 
 
 @dataclass(slots=True)
@@ -49,6 +50,7 @@ class Call:
     preferences: RoutingPreferences
     settings: ClientSettings
     method: str = "POST"
+    choices: int = 1
     logs: tuple[RouteLog, ...] = ()
     status: int | None = None
     retries: int = 0
@@ -128,6 +130,8 @@ class Call:
         ):
             raise self.unreadable(response, content, "an answer with choices")
         completion = self.completion(body, response.headers)
+        if not completion.choices:
+            raise self.unreadable(response, content, "an answer with choices")
         self.record(completion.route)
         if error := error_in(body):
             raise self._broken_answer(error, completion, response)
@@ -239,26 +243,31 @@ class Call:
         known = error_from_wire(
             error, status=self.status, headers=response.headers, body=completion.raw, sent=self.sent
         )
+        known.partial = completion
         if completion.is_empty:
             return known
-        return errors.StreamInterruptedError(
-            f"the answer broke off: {known.message}\n  what had arrived is in .partial",
-            partial=completion,
-            status=known.status,
-            code=known.code,
-            error_type=known.error_type,
-            provider=known.provider,
-            generation_id=known.generation_id,
-            retryable=known.retryable,
-            retry_after=known.retry_after,
-            availability=known.availability,
-            metadata=known.metadata,
-            openrouter_metadata=known.openrouter_metadata,
+        return interruption(known, completion, "the answer broke off")
+
+    def cut(
+        self, response: httpx.Response, content: bytes, error: BaseException
+    ) -> errors.ResponseParseError:
+        """Build the error for an answer whose connection broke in the middle: it is never asked for again by itself."""
+        return errors.ResponseParseError(
+            compose(
+                f"the connection broke in the middle of the answer, after {len(content)} bytes: "
+                f"{redact(str(error)) or type(error).__name__}",
+                generation_id=response.headers.get("x-generation-id"),
+                advice="send it again; it may have been billed, so that is not done for you",
+            ),
+            status=response.status_code,
+            code="cut",
+            generation_id=response.headers.get("x-generation-id"),
         )
 
     def unreadable(
         self, response: httpx.Response, content: bytes, wanted: str
     ) -> errors.ResponseParseError:
+        """Build the error for an answer that is not what was wanted."""
         kind = response.headers.get("content-type", "no content type")
         return errors.ResponseParseError(
             compose(
@@ -372,11 +381,12 @@ def prepare(
         raise errors.BadRequestError(f"the request holds what JSON cannot: {error}") from None
     return Call(
         url=settings.base_url + path,
-        headers=HiddenHeaders(settings.request_headers(extra_headers or {})),
+        headers=settings.request_headers(extra_headers or {}),
         content=content,
         model=body.get("model"),
         preferences=preferences,
         settings=settings,
+        choices=asked if isinstance(asked := body.get("n"), int) else 1,
         logs=logs,
     )
 
@@ -385,7 +395,7 @@ def prepare_lookup(settings: ClientSettings, path: str) -> Call:
     """Prepare a request that only looks something up."""
     return Call(
         url=settings.base_url + path,
-        headers=HiddenHeaders(settings.request_headers()),
+        headers=settings.request_headers(),
         content=b"",
         model=None,
         preferences=_NOTHING,

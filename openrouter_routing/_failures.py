@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from openrouter_routing.preferences import RoutingPreferences
 
 if TYPE_CHECKING:
     import httpx
+
+    from openrouter_routing.completion import Completion
 
 RAW_LIMIT = 500
 """How many characters of a provider's own text an error message shows; `metadata` keeps the whole."""
@@ -95,7 +98,7 @@ _BY_WORDS: tuple[tuple[re.Pattern[str], type[errors.OpenRouterError]], ...] = (
     ),
 )
 _DAILY = re.compile(r"per[- ]day|daily", re.IGNORECASE)
-_KEY = re.compile(r"sk-[A-Za-z0-9_-]{6,}")
+_KEY = re.compile(r"(?<![A-Za-z0-9])sk-[A-Za-z0-9_-]{6,}|(?i:(?<=bearer ))[^\s\"',;}]{8,}")
 
 _EXCLUDED_BY = {
     "data_policy:zdr": "provider.zdr",
@@ -209,6 +212,34 @@ def error_from_wire(
     return kind(text, status=status, code=code, retryable=retryable, response=response, **details)
 
 
+def interruption(
+    known: errors.OpenRouterError, partial: Completion, what: str
+) -> errors.StreamInterruptedError:
+    """Build the error for an answer that had begun when it failed; the failure itself becomes its cause.
+
+    Args:
+        known: The failure.
+        partial: What had arrived.
+        what: What broke off.
+    """
+    error = errors.StreamInterruptedError(
+        f"{what}: {known.message}\n  what had arrived is in .partial",
+        partial=partial,
+        status=known.status,
+        code=known.code,
+        error_type=known.error_type,
+        provider=known.provider,
+        generation_id=known.generation_id,
+        retryable=known.retryable,
+        retry_after=known.retry_after,
+        availability=known.availability,
+        metadata=known.metadata,
+        openrouter_metadata=known.openrouter_metadata,
+    )
+    error.__cause__ = known
+    return error
+
+
 def failure_details(
     error: Mapping[str, Any], *, headers: Mapping[str, str], body: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -259,7 +290,7 @@ def shorten(text: object) -> str:
 
 def redact(text: str) -> str:
     """Take out everything that looks like a key."""
-    return _KEY.sub("sk-...", text)
+    return _KEY.sub("(key)", text)
 
 
 def retry_after(
@@ -286,7 +317,7 @@ def _seconds_or_date(value: str | None) -> float | None:
         return max(seconds, 0.0)
     try:
         return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -344,6 +375,7 @@ def _number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
-        return float(value)
-    except ValueError:
+        number = float(value)
+    except (ValueError, OverflowError):
         return None
+    return number if math.isfinite(number) else None

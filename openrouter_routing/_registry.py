@@ -12,7 +12,6 @@ import contextlib
 import os
 import ssl
 import threading
-import warnings
 from collections.abc import AsyncGenerator, Hashable
 from typing import TYPE_CHECKING
 
@@ -21,10 +20,15 @@ from openrouter_routing.settings import TIMEOUT
 if TYPE_CHECKING:
     import httpx
 
+    from openrouter_routing._loop_client import LoopClient
+
 MAX_CONNECTIONS = 1000
 MAX_IDLE_CONNECTIONS = 100
 IDLE_SECONDS = 30.0
 """How long an idle connection is kept: shorter than the servers and load balancers in between do."""
+
+EXIT_SECONDS = 1.0
+"""How long the end of the interpreter waits for an event loop in another thread to close its connections."""
 
 _ENVIRONMENT = (
     "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy",
@@ -33,8 +37,10 @@ _ENVIRONMENT = (
 
 _lock = threading.Lock()
 _clients: dict[Hashable, httpx.Client] = {}
-_async_clients: dict[Hashable, tuple[asyncio.AbstractEventLoop, httpx.AsyncClient]] = {}
+_async_clients: dict[Hashable, tuple[asyncio.AbstractEventLoop, LoopClient]] = {}
 _ssl_contexts: dict[Hashable, ssl.SSLContext] = {}
+# What a fork copied: the parent's. It is kept, because collecting it would close sockets with a complaint.
+_inherited: list[object] = []
 # Keeps the generators alive that close the clients of a loop when the loop shuts down.
 _closers: dict[Hashable, AsyncGenerator[None, None]] = {}
 
@@ -63,11 +69,11 @@ async def async_client() -> httpx.AsyncClient:
     # An id can be used again by a later loop; the loop itself tells them apart.
     if held is not None and held[0] is loop:
         return held[1]
-    from httpx_aiohttp import HttpxAiohttpClient
+    from openrouter_routing._loop_client import LoopClient
 
     with _lock:
         _purge()
-        client = HttpxAiohttpClient(
+        client = LoopClient(
             verify=_ssl_context(), limits=_limits(), timeout=TIMEOUT, follow_redirects=False
         )
         _async_clients[key] = (loop, client)
@@ -77,7 +83,7 @@ async def async_client() -> httpx.AsyncClient:
     return client
 
 
-async def _close_with_loop(key: Hashable, client: httpx.AsyncClient) -> AsyncGenerator[None, None]:
+async def _close_with_loop(key: Hashable, client: LoopClient) -> AsyncGenerator[None, None]:
     """Wait until the loop shuts its generators down (`asyncio.run` does), then close the client on that loop."""
     try:
         yield
@@ -89,13 +95,11 @@ async def _close_with_loop(key: Hashable, client: httpx.AsyncClient) -> AsyncGen
 
 def _purge() -> None:
     """Forget the clients of loops that were closed without shutting their generators down."""
-    for key, (loop, _) in list(_async_clients.items()):
+    for key, (loop, client) in list(_async_clients.items()):
         if loop.is_closed():
-            with warnings.catch_warnings():
-                # Their sockets can only be dropped: the loop that could close them is gone.
-                warnings.simplefilter("ignore", ResourceWarning)
-                del _async_clients[key]
-                _closers.pop(key, None)
+            _async_clients.pop(key, None)
+            _closers.pop(key, None)
+            client.abandon()
 
 
 def close_clients() -> None:
@@ -146,6 +150,7 @@ def _forget_after_fork() -> None:
     # The parent's connections are the parent's: using or closing them here would break its answers.
     global _lock
     _lock = threading.Lock()
+    _inherited.append((dict(_clients), dict(_async_clients), dict(_closers)))
     _clients.clear()
     _async_clients.clear()
     _closers.clear()
@@ -154,6 +159,14 @@ def _forget_after_fork() -> None:
 def _close_at_exit() -> None:
     with contextlib.suppress(Exception):
         close_clients()
+    _purge()
+    for loop, client in list(_async_clients.values()):
+        with contextlib.suppress(Exception):
+            if loop.is_running():
+                # In a thread that the interpreter does not wait for.
+                asyncio.run_coroutine_threadsafe(client.aclose(), loop).result(EXIT_SECONDS)
+            else:
+                loop.run_until_complete(client.aclose())
 
 
 if hasattr(os, "register_at_fork"):

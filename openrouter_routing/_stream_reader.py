@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 # The package's public face reads whole responses only; these two decoders are what it is made of. The dependency's
@@ -21,11 +21,12 @@ from openrouter_routing._failures import (
     compose,
     error_from_wire,
     error_in,
-    failure_details,
+    interruption,
     redact,
     shorten,
 )
 from openrouter_routing._transport import read_limit, timed_out
+from openrouter_routing._watchdog import NEVER
 from openrouter_routing.accumulator import Accumulator, Delta
 from openrouter_routing.completion import Completion
 
@@ -53,71 +54,86 @@ class StreamReader:
         self._checked = False
         self._first = True
 
-    def is_done(self) -> bool:
-        """Whether the end of the stream has been seen."""
-        return self.done
+    @property
+    def complete(self) -> bool:
+        """Whether the answer is whole, whatever still comes: `[DONE]`, or a finish reason for each choice, was seen."""
+        return self.done or self.accumulator.finished_choices >= max(1, self.call.choices)
 
-    def feed(self, data: bytes) -> list[Delta]:
-        """Take the next bytes in and return what they added.
+    def feed(self, data: bytes) -> Iterator[Delta]:
+        """Take the next bytes in and yield what they add.
 
         Raises:
             OpenRouterError: The stream holds an error, or something that no event stream holds.
         """
+        if self.done:
+            return
+        broken = None
         try:
             text = self._text.decode(data)
         except UnicodeDecodeError as error:
+            # What stands before the broken bytes in this piece is as good as if it had come in one of its own.
+            text, broken = error.object[: error.start].decode(), error.reason
+        yield from self._feed_text(text)
+        if broken is not None and not self.complete:
             raise self.interrupted(
-                f"the stream holds bytes that are no UTF-8 ({error.reason})"
-            ) from None
+                f"the stream holds bytes that are no UTF-8 ({broken})", code="bad_data"
+            )
+
+    def _feed_text(self, text: str) -> Iterator[Delta]:
         if self._first and text:
             self._first = False
             text = text.removeprefix("\ufeff")
-        deltas: list[Delta] = []
         if text:
             for line in self._lines.decode(text):
                 event = self._events.decode(line)
                 if event is not None:
-                    self._take(event.data, deltas)
+                    yield from self._take(event.data)
                     if self.done:
-                        return deltas
-        # Nothing but comments: a sign of life, but not of an answer.
-        if not deltas and (deadline := self.deadline()) is not None and time.monotonic() > deadline:
-            raise self.stalled()
-        return deltas
+                        return
+        # Keep-alive comments are a sign of life, but not of an answer.
+        if time.monotonic() > self.deadline() and (failure := self.stalled()) is not None:
+            raise failure
 
-    def finish(self) -> list[Delta]:
-        """Take the end of the stream in and return what is still to be handed on; a second time that is nothing.
+    def finish(self) -> Iterator[Delta]:
+        """Take the end of the stream in and yield what is still to be handed on; a second time that is nothing.
 
         Raises:
             StreamInterruptedError: The stream ended without a finish reason and without `[DONE]`.
         """
-        deltas: list[Delta] = []
         if not self.done:
             try:
                 for line in (*self._lines.flush(), ""):
                     event = self._events.decode(line)
                     if event is not None:
-                        self._take(event.data, deltas)
-            except errors.ResponseParseError:
-                # Half an event: the cut is the error, not the JSON.
-                pass
+                        yield from self._take(event.data)
             except errors.StreamInterruptedError as error:
+                # Half an event: the cut is the error, not the JSON.
                 if error.code != "bad_data":
                     raise
-        if not self.done and not self.accumulator.finished:
-            raise self.interrupted("the stream was cut off: it ended without a finish reason")
+        if not self.complete:
+            raise self.interrupted(
+                "the stream was cut off: it ended without a finish reason", code="cut"
+            )
         for index, fragment in self.accumulator.missing_tool_call_ids():
             delta = Delta(index)
             delta.tool_calls = [fragment]
-            deltas.append(delta)
+            yield delta
         self.done = True
-        return deltas
 
-    def _take(self, data: str, deltas: list[Delta]) -> None:
+    def resume(self, handed_on: float) -> None:
+        """Go on after the reader's user has been at work: that time is not one of waiting for the server.
+
+        Args:
+            handed_on: When the last bytes were handed on, by `time.monotonic()`.
+        """
+        now = time.monotonic()
+        self.last_event += now - max(handed_on, self.last_event)
+
+    def _take(self, data: str) -> Iterator[Delta]:
         if data[:1] in ("", ":"):
             # Some gateways send the keep-alive comment as data.
             return
-        if data == "[DONE]":
+        if data.strip() == "[DONE]":
             self.done = True
             return
         try:
@@ -127,7 +143,7 @@ class StreamReader:
                 f"the stream holds a line that is no JSON: {shorten(data)}", code="bad_data"
             ) from None
         if isinstance(chunk, dict):
-            deltas.extend(self.take_chunk(chunk))
+            yield from self.take_chunk(chunk)
 
     def take_chunk(self, chunk: dict[str, Any]) -> list[Delta]:
         """Take one chunk in and return what it added.
@@ -146,15 +162,19 @@ class StreamReader:
             self.call.first_token_at = self.last_event
         return added
 
-    def deadline(self) -> float | None:
+    def deadline(self) -> float:
         """When the next piece has to be there, by `time.monotonic()`: keep-alive comments do not move it."""
         settings = self.call.settings
         if self.call.first_token_at is None and settings.first_token_timeout is not None:
             return self.call.started_at + settings.first_token_timeout
-        limit = read_limit(settings)
+        limit = self._limit()
+        return NEVER if limit is None else self.last_event + limit
+
+    def _limit(self) -> float | None:
+        settings = self.call.settings
         if self.call.first_token_at is not None and settings.idle_timeout is not None:
-            limit = settings.idle_timeout
-        return None if limit is None else self.last_event + limit
+            return settings.idle_timeout
+        return read_limit(settings)
 
     def partial(self) -> Completion:
         """Return what has arrived so far, as a completion."""
@@ -169,17 +189,10 @@ class StreamReader:
             body={**self.accumulator.to_wire(), **chunk},
             sent=self.call.sent,
         )
+        known.partial = self.partial()
         if not self.accumulator.has_content:
             return known
-        details = failure_details(error, headers=self.headers, body=self.accumulator.to_wire())
-        return errors.StreamInterruptedError(
-            f"the stream broke off: {known.message}\n  what had arrived is in .partial",
-            partial=self.partial(),
-            status=known.status,
-            code=known.code,
-            retryable=known.retryable,
-            **details,
-        )
+        return interruption(known, known.partial, "the stream broke off")
 
     def interrupted(self, what: str, *, code: str | None = None) -> errors.StreamInterruptedError:
         """Build the error for a stream that broke off by itself."""
@@ -198,20 +211,34 @@ class StreamReader:
             generation_id=generation_id,
         )
 
-    def stalled(self) -> errors.OpenRouterError:
-        """Build the error for a stream from which nothing more comes."""
+    def stalled(self) -> errors.OpenRouterError | None:
+        """Build the error for a stream from which nothing more comes; None where the answer was complete already."""
+        if self.complete:
+            return None
         settings = self.call.settings
-        if self.call.first_token_at is None:
-            limit = settings.first_token_timeout or read_limit(settings)
-            return timed_out(self.call, f"no first token within {limit} s")
-        limit = settings.idle_timeout or read_limit(settings)
-        return self.interrupted(f"the stream stalled: nothing new for {limit} s", code="stalled")
+        if self.call.first_token_at is None and settings.first_token_timeout is not None:
+            failure = timed_out(
+                self.call, f"no first token within {settings.first_token_timeout} s"
+            )
+        elif self.accumulator.has_content:
+            return self.interrupted(
+                f"the stream stalled: nothing new for {self._limit()} s", code="stalled"
+            )
+        else:
+            failure = timed_out(self.call, f"no first token: nothing for {self._limit()} s")
+        failure.partial = self.partial()
+        failure.generation_id = self.accumulator.generation_id or self.headers.get(
+            "x-generation-id"
+        )
+        return failure
 
     def broken(self, error: BaseException) -> errors.OpenRouterError | None:
         """Say what a failure of the connection means; None where the answer was complete already."""
-        if self.accumulator.finished:
+        if self.complete:
             return None
         if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
             return self.stalled()
         said = redact(str(error)) or type(error).__name__
-        return self.interrupted(f"the connection broke in the middle of the stream: {said}")
+        return self.interrupted(
+            f"the connection broke in the middle of the stream: {said}", code="disconnected"
+        )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import socket
-import threading
+import logging
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,6 +22,8 @@ BACKOFF_START = 0.5
 BACKOFF_CAP = 8.0
 """Seconds: the exponential backoff between attempts, where the answer names no wait of its own."""
 
+_logger = logging.getLogger("openrouter_routing")
+
 _AUTOMATIC = (
     errors.RateLimitError,
     errors.ProviderError,
@@ -30,6 +31,9 @@ _AUTOMATIC = (
     errors.APIConnectionError,
     errors.APITimeoutError,
 )
+
+
+_CUT_OFF = ("cut", "disconnected")
 
 
 class Attempts(Protocol):
@@ -46,13 +50,30 @@ def attempts(call: Call) -> Attempts:
 
     settings = call.settings
     return stamina.retry_context(
-        on=lambda error: wait_before_retry(error, settings),
+        on=lambda error: _again(error, call),
         attempts=settings.max_retries + 1,
         timeout=None,
         wait_initial=min(BACKOFF_START, settings.max_retry_wait),
         wait_max=min(BACKOFF_CAP, settings.max_retry_wait),
         wait_jitter=min(BACKOFF_START, settings.max_retry_wait),
     )
+
+
+def _again(error: Exception, call: Call) -> bool | float:
+    """Decide on a retry, and tell the log of one."""
+    wait = wait_before_retry(error, call.settings)
+    limit = call.settings.max_retries
+    if wait is not False and call.retries < limit and _logger.isEnabledFor(logging.WARNING):
+        _logger.warning(
+            "retry %d of %d of %s (%s) %s: %s",
+            call.retries + 1,
+            limit,
+            call.url,
+            call.model or call.method,
+            "after a backoff" if wait is True else f"in {wait:.1f} s, as the answer asks",
+            str(error).partition("\n")[0],
+        )
+    return wait
 
 
 def no_attempt(call: Call) -> errors.OpenRouterError:
@@ -67,6 +88,9 @@ def wait_before_retry(error: Exception, settings: ClientSettings) -> bool | floa
     """
     if isinstance(error, errors.EmptyResponseError):
         return error.retryable and settings.on_empty == "retry"
+    if isinstance(error, errors.StreamInterruptedError):
+        # Cut off before its first piece: nothing has been handed on, and nothing of an answer had arrived.
+        return error.code in _CUT_OFF and error.partial.is_empty
     if not isinstance(error, _AUTOMATIC) or not error.retryable or error.code == "read_timeout":
         return False
     if error.retry_after is None:
@@ -83,47 +107,121 @@ def read_limit(settings: ClientSettings) -> float | None:
     return float(timeout) if isinstance(timeout, (int, float)) else timeout.read
 
 
-def request_timeout(
-    settings: ClientSettings, *, read_at_most: float | None = None
-) -> httpx.Timeout:
+def request_timeout(settings: ClientSettings, *, at_most: float | None = None) -> httpx.Timeout:
     """Return the timeouts of a request.
 
     Args:
         settings: How it is sent.
-        read_at_most: Seconds; a lower limit for the wait for bytes.
+        at_most: Seconds; a lower limit for the connection and the wait for bytes.
     """
     import httpx
 
     timeout, read = settings.timeout, read_limit(settings)
-    if read_at_most is not None:
-        read = read_at_most if read is None else min(read, read_at_most)
     if timeout is None or isinstance(timeout, (int, float)):
         seconds = TIMEOUT if timeout is None else float(timeout)
-        return httpx.Timeout(seconds, connect=min(CONNECT_TIMEOUT, seconds), read=read)
-    return httpx.Timeout(connect=timeout.connect, read=read, write=timeout.write, pool=timeout.pool)
+        connect: float | None = min(CONNECT_TIMEOUT, seconds)
+        write: float | None = seconds
+        pool: float | None = seconds
+    else:
+        connect, write, pool = timeout.connect, timeout.write, timeout.pool
+    if at_most is not None:
+        connect, read = (
+            at_most if limit is None else min(limit, at_most) for limit in (connect, read)
+        )
+    return httpx.Timeout(connect=connect, read=read, write=write, pool=pool)
 
 
-def request_arguments(call: Call) -> dict[str, Any]:
-    """Return the arguments of a request that is not streamed, for either kind of client."""
+def request_arguments(call: Call, *, at_most: float | None = None) -> dict[str, Any]:
+    """Return the arguments of a request, for `build_request` of either kind of client.
+
+    Args:
+        call: The request.
+        at_most: Seconds; a lower limit for the connection and the wait for bytes.
+    """
     return {
         "method": call.method,
         "url": call.url,
-        "headers": call.headers,
+        "headers": call.headers.encoded(),
         "content": call.content,
-        "timeout": request_timeout(call.settings),
-        "follow_redirects": False,
+        "timeout": request_timeout(call.settings, at_most=at_most),
     }
 
 
 @contextlib.contextmanager
 def connection_errors(call: Call) -> Iterator[None]:
-    """Raise our errors for those of the HTTP library."""
+    """Raise our errors for those of the HTTP library, before anything of the answer has come."""
     try:
         yield
     except Exception as error:
         if is_transport_error(error):
-            raise connection_error(error, call) from error
+            raise connection_error(error, call) from without_request(error)
         raise
+
+
+def read_body(call: Call, response: httpx.Response) -> bytes:
+    """Read a whole answer.
+
+    Raises:
+        ResponseParseError: It broke off; it is not sent again, since the request may have been worked on and billed.
+        APIConnectionError: The connection broke before anything of it came.
+        APITimeoutError: Nothing but blanks came in time.
+    """
+    received = bytearray()
+    try:
+        for piece in response.iter_bytes():
+            received += piece
+            check_progress(call, received)
+    except Exception as error:
+        if not is_transport_error(error):
+            raise
+        body_failed(call, response, bytes(received), error)
+    finally:
+        response.close()
+    return bytes(received)
+
+
+async def aread_body(call: Call, response: httpx.Response) -> bytes:
+    """Read a whole answer: the async twin of `read_body`."""
+    received = bytearray()
+    try:
+        async for piece in response.aiter_bytes():
+            received += piece
+            check_progress(call, received)
+    except Exception as error:
+        if not is_transport_error(error):
+            raise
+        body_failed(call, response, bytes(received), error)
+    finally:
+        await response.aclose()
+    return bytes(received)
+
+
+def check_progress(call: Call, received: bytearray) -> None:
+    """Refuse to wait forever for an answer that is kept alive with blanks.
+
+    Raises:
+        APITimeoutError: The read limit has passed since the request, and nothing but blanks has come.
+    """
+    limit = read_limit(call.settings)
+    if limit is not None and time.monotonic() - call.started_at > limit and not received.strip():
+        raise timed_out(call, f"no answer within {limit} s, only keep-alive blanks")
+
+
+def body_failed(call: Call, response: httpx.Response, received: bytes, error: Exception) -> None:
+    """Raise what it means that the body of an answer broke off; an error's body may be read as far as it came."""
+    if response.status_code >= 300:
+        return
+    if received.strip():
+        raise call.cut(response, received, error) from without_request(error)
+    raise connection_error(error, call) from without_request(error)
+
+
+def without_request(error: Exception) -> Exception:
+    """Take the request out of an exception of the HTTP library: it carries the key, and exceptions get around."""
+    request = getattr(error, "_request", None)
+    if request is not None:
+        error.request = type(request)(request.method, request.url)  # type: ignore[attr-defined]
+    return error
 
 
 def is_transport_error(error: BaseException) -> bool:
@@ -185,45 +283,6 @@ def timed_out(call: Call, what: str) -> errors.APITimeoutError:
                              "or prefer a faster provider (sort='latency', preferred_max_latency=)"),
         code="read_timeout",
     )  # fmt: skip
-
-
-class Watchdog:
-    """Ends a blocking read at a deadline that can be moved while it runs, by shutting the socket down.
-
-    A blocking socket can only be given a limit for one read, which each keep-alive comment starts anew; this one counts
-    from the last event.
-
-    Args:
-        response: The open response.
-        deadline: When to end it, by `time.monotonic()`.
-        step: Seconds after which a moved deadline is seen at the latest.
-    """
-
-    def __init__(self, response: Any, deadline: float, step: float) -> None:
-        stream = response.extensions.get("network_stream")
-        self._socket = stream.get_extra_info("socket") if stream is not None else None
-        self.deadline = deadline
-        self.expired = False
-        self._step = step
-        self._stop = threading.Event()
-        self._thread = threading.Thread(
-            target=self._watch, name="openrouter-routing-watchdog", daemon=True
-        )
-        self._thread.start()
-
-    def _watch(self) -> None:
-        while (left := self.deadline - time.monotonic()) > 0:
-            if self._stop.wait(min(left, self._step)):
-                return
-        self.expired = True
-        if self._socket is not None:
-            with contextlib.suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
-
-    def stop(self) -> None:
-        """Let the read be."""
-        self._stop.set()
-        self._thread.join()
 
 
 def _names(error: BaseException) -> set[str]:

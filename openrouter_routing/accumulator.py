@@ -117,11 +117,11 @@ class Accumulator:
         )  # fmt: skip
 
     @property
-    def finished(self) -> bool:
-        """Whether every choice that began has its finish reason."""
-        return bool(self._choices) and all(
-            choice.finish_reason for choice in self._choices.values()
-        )
+    def finished_choices(self) -> int:
+        """How many choices have their finish reason; 0 as long as one that began has none."""
+        if all(choice.finish_reason for choice in self._choices.values()):
+            return len(self._choices)
+        return 0
 
     @property
     def generation_id(self) -> str | None:

@@ -16,7 +16,7 @@ from openrouter_routing.completion import Completion
 from openrouter_routing.operations import Defaults, Operation
 from openrouter_routing.preferences import ProviderPreferences, RoutingPreferences, preferences_of
 from openrouter_routing.resolution import policy_of
-from openrouter_routing.settings import ClientSettings, settings_from
+from openrouter_routing.settings import ClientSettings, hide_secrets, settings_from
 from openrouter_routing.vectors import Embeddings, Ranking
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class _Client:
         environment: RoutingPreferences = _NOTHING,
         **fields: Any,
     ) -> None:
+        hide_secrets(fields)
         self.defaults = Defaults(
             settings=settings_from(settings, **fields),
             instance=preferences_of(routing) if routing is not None else _NOTHING,
@@ -55,6 +56,16 @@ class _Client:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self.settings.base_url!r})"
+
+
+def _check_kind(client: object, name: str, kind: str, *, is_async: bool) -> None:
+    """Refuse a client of the other kind; anything that behaves like one of the right kind will do."""
+    if client is not None and (
+        not callable(getattr(client, "send", None)) or hasattr(client, "aclose") != is_async
+    ):
+        raise errors.BadRequestError(
+            f"{name} takes an {kind} or what behaves like one, got {type(client).__name__}"
+        )
 
 
 class OpenRouterClient(_Client):
@@ -89,6 +100,8 @@ class OpenRouterClient(_Client):
         http_client: httpx.Client | None = None,
         **fields: Any,
     ) -> None:
+        hide_secrets(fields)
+        _check_kind(http_client, "http_client", "httpx.Client", is_async=False)
         super().__init__(settings, **fields)
         self._http_client = http_client
 
@@ -207,9 +220,11 @@ class OpenRouterClient(_Client):
             for attempt in transport.attempts(call):
                 with attempt:
                     call.begin(attempt.num)
+                    http = self._http()
                     with transport.connection_errors(call):
-                        response = self._http().request(**transport.request_arguments(call))
-                    return operation.read(response)
+                        request = http.build_request(**transport.request_arguments(call))
+                        response = http.send(request, stream=True, follow_redirects=False)
+                    return operation.read(response, transport.read_body(call, response))
         except errors.OpenRouterError as error:
             error.retries = call.retries
             raise
@@ -235,6 +250,8 @@ class AsyncOpenRouterClient(_Client):
         http_async_client: httpx.AsyncClient | None = None,
         **fields: Any,
     ) -> None:
+        hide_secrets(fields)
+        _check_kind(http_async_client, "http_async_client", "httpx.AsyncClient", is_async=True)
         super().__init__(settings, **fields)
         self._http_client = http_async_client
 
@@ -323,8 +340,9 @@ class AsyncOpenRouterClient(_Client):
                     call.begin(attempt.num)
                     http = await self._http()
                     with transport.connection_errors(call):
-                        response = await http.request(**transport.request_arguments(call))
-                    return operation.read(response)
+                        request = http.build_request(**transport.request_arguments(call))
+                        response = await http.send(request, stream=True, follow_redirects=False)
+                    return operation.read(response, await transport.aread_body(call, response))
         except errors.OpenRouterError as error:
             error.retries = call.retries
             raise

@@ -53,6 +53,7 @@ class OpenRouterError(Exception):
         openrouter_metadata: How the request was routed, where the answer tells.
         response: The HTTP response, where there was one.
         retries: How many times the request had been sent again before this error was raised.
+        partial: What of an answer had arrived before the error, where there was any: text, usage, route.
 
     See https://openrouter.ai/docs/api-reference/errors
     """
@@ -89,6 +90,7 @@ class OpenRouterError(Exception):
         self.openrouter_metadata = openrouter_metadata
         self.response = response
         self.retries = 0
+        self.partial: Completion | None = None
 
     @property
     def status_code(self) -> int | None:
@@ -205,6 +207,7 @@ class StreamInterruptedError(OpenRouterError):
     """
 
     retryable_by_default = True
+    partial: Completion
 
     def __init__(self, message: str, *, partial: Completion, **details: Any) -> None:
         super().__init__(message, **details)

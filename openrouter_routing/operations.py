@@ -51,7 +51,7 @@ class Operation(Generic[T]):
     """One request and how its answer is read."""
 
     call: Call
-    read: Callable[[httpx.Response], T]
+    read: Callable[[httpx.Response, bytes], T]
 
 
 def chat(
@@ -59,7 +59,7 @@ def chat(
 ) -> Operation[Completion]:
     """Prepare a chat request whose answer comes whole."""
     call = _chat_call(defaults, messages, options, stream=False)
-    return Operation(call, lambda response: call.read_answer(response, response.content))
+    return Operation(call, call.read_answer)
 
 
 def stream_call(
@@ -96,8 +96,8 @@ def embeddings(
     call = _vector_call(defaults, "/embeddings", body, rest)
     return Operation(
         call,
-        lambda response: read_embeddings(
-            call, call.read_json(response, response.content), response.headers, len(texts)
+        lambda response, content: read_embeddings(
+            call, call.read_json(response, content), response.headers, len(texts)
         ),
     )
 
@@ -114,8 +114,8 @@ def rerank(
     call = _vector_call(defaults, "/rerank", body, rest)
     return Operation(
         call,
-        lambda response: read_ranking(
-            call, call.read_json(response, response.content), response.headers, len(documents)
+        lambda response, content: read_ranking(
+            call, call.read_json(response, content), response.headers, len(documents)
         ),
     )
 
@@ -204,7 +204,7 @@ def credit(defaults: Defaults) -> Operation[Json]:
 
 def _look_up(defaults: Defaults, path: str, read: Callable[[Any], T]) -> Operation[T]:
     call = prepare_lookup(defaults.settings, path)
-    return Operation(call, lambda response: read(call.read_json(response, response.content)))
+    return Operation(call, lambda response, content: read(call.read_json(response, content)))
 
 
 def _model_path(name: str) -> str:

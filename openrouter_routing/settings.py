@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from dataclasses import fields as dataclass_fields
@@ -26,8 +28,36 @@ MAX_RETRIES = 2
 MAX_RETRY_WAIT = 60.0
 """Seconds: where the answer asks for a longer wait, the error is raised at once."""
 
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_NOT_IN_HEADERS = re.compile(r"[\r\n\0]|^\s|\s$")
+
 OnViolation = Literal["raise", "warn", "ignore"]
 OnEmpty = Literal["raise", "retry", "ignore"]
+
+
+class HiddenHeaders(dict[str, str]):
+    """Headers whose values do not show: not in reprs, logs, pickles or the locals of a traceback."""
+
+    def encoded(self) -> Mapping[str, str] | Mapping[str, bytes]:
+        """Return the headers as they go over the wire: UTF-8 where ASCII does not do."""
+        return self if all(map(str.isascii, self.values())) else _Encoded(self)
+
+    def __repr__(self) -> str:
+        return f"<headers: {', '.join(self)}>"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        veiled = {name: base64.b85encode(value.encode()) for name, value in self.items()}
+        return _unpickled_headers, (veiled,)
+
+
+class _Encoded(dict[str, bytes]):
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        super().__init__((name, value.encode()) for name, value in headers.items())
+
+    def __repr__(self) -> str:
+        return f"<headers: {', '.join(self)}>"
 
 
 class Secret:
@@ -60,6 +90,19 @@ class Secret:
         return "Secret('**********')" if self._reveal else "Secret('')"
 
     __str__ = __repr__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A worker process needs the key, but a pickle that is looked at or searched should not show it. This hides it
+        # from eyes, it does not encrypt it.
+        return _unpickled, (base64.b85encode(self._reveal.encode()),)
+
+
+def _unpickled_headers(veiled: Mapping[str, bytes]) -> HiddenHeaders:
+    return HiddenHeaders({name: base64.b85decode(text).decode() for name, text in veiled.items()})
+
+
+def _unpickled(hidden: bytes) -> Secret:
+    return Secret(base64.b85decode(hidden).decode())
 
 
 @dataclass(frozen=True)
@@ -98,6 +141,7 @@ class ClientSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", checked_base_url(self.base_url))
+        object.__setattr__(self, "headers", HiddenHeaders(self.headers))
         for name in ("first_token_timeout", "idle_timeout"):
             check_seconds(name, getattr(self, name))
         if isinstance(self.timeout, (int, float)):
@@ -135,15 +179,23 @@ class ClientSettings:
             headers["X-OpenRouter-Categories"] = ",".join(self.app_categories)
         return headers
 
-    def request_headers(self, *more: Mapping[str, str]) -> dict[str, str]:
+    def request_headers(self, *more: Mapping[str, str]) -> HiddenHeaders:
         """Return all headers of a request; later ones win, whatever their case, and each is there once.
 
         Raises:
             AuthenticationError: There is no key, neither here nor in the environment nor in the headers.
+            BadRequestError: A header is none.
         """
         merged = merge_headers(self.fixed_headers, self.headers, *more)
         if not any(name.lower() == "authorization" for name in merged):
             merged["Authorization"] = f"Bearer {self._key()}"
+        for name, value in merged.items():
+            if not _HEADER_NAME.fullmatch(name):
+                raise BadRequestError(f"{name!r} cannot be the name of a header")
+            if not isinstance(value, str) or _NOT_IN_HEADERS.search(value):
+                raise BadRequestError(
+                    f"the value of the header {name} must be a text without line breaks and blanks around it"
+                )
         return merged
 
     def _key(self) -> str:
@@ -157,21 +209,25 @@ class ClientSettings:
                 "no API key: set the environment variable OPENROUTER_API_KEY or pass api_key=; "
                 "keys are made at https://openrouter.ai/keys"
             )
+        if _NOT_IN_HEADERS.search(key):
+            raise AuthenticationError(
+                "the API key holds a line break or blanks around it: strip() what was read from a file"
+            )
         return key
 
 
-def merge_headers(*layers: Mapping[str, str]) -> dict[str, str]:
+def merge_headers(*layers: Mapping[str, str]) -> HiddenHeaders:
     """Merge headers whatever their case; a later layer wins.
 
     Example:
         >>> merge_headers({"X-Title": "a"}, {"x-title": "b"})
-        {'x-title': 'b'}
+        <headers: x-title>
     """
     merged: dict[str, tuple[str, str]] = {}
     for layer in layers:
         for name, value in layer.items():
             merged[name.lower()] = (name, value)
-    return dict(merged.values())
+    return HiddenHeaders(merged.values())
 
 
 def checked_base_url(url: str) -> str:
@@ -226,13 +282,12 @@ def settings_from(base: ClientSettings | None = None, **fields: Any) -> ClientSe
         >>> settings_from(base_url="http://localhost:8000/api/v1/", max_retries=0).base_url
         'http://localhost:8000/api/v1'
     """
+    hide_secrets(fields)
     known = [item.name for item in dataclass_fields(ClientSettings)]
     for name in fields:
         if name not in known:
             raise BadRequestError(vocabulary.unknown_name("setting", name, known))
     given = {name: value for name, value in fields.items() if value is not None}
-    if "api_key" in given:
-        given["api_key"] = as_secret(given["api_key"])
     if "app_categories" in given:
         given["app_categories"] = tuple(given["app_categories"])
     if base is not None:
@@ -242,6 +297,22 @@ def settings_from(base: ClientSettings | None = None, **fields: Any) -> ClientSe
         if value := os.environ.get(f"OPENROUTER_{name.upper()}"):
             given.setdefault(name, value)
     return ClientSettings(**given)
+
+
+def hide_secrets(fields: dict[str, Any]) -> None:
+    """Wrap the key and the headers among keywords, so that no traceback shows them as locals.
+
+    Raises:
+        AuthenticationError: The key is no text.
+        BadRequestError: The headers are no mapping.
+    """
+    key, headers = fields.pop("api_key", None), fields.pop("headers", None)
+    if key is not None:
+        fields["api_key"] = as_secret(key)
+    if headers is not None:
+        if not isinstance(headers, Mapping):
+            raise BadRequestError(f"headers takes a mapping, got {type(headers).__name__}")
+        fields["headers"] = HiddenHeaders(headers)
 
 
 def as_secret(key: object) -> Secret:

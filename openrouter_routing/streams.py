@@ -1,13 +1,23 @@
 """`ChatStream` and `AsyncChatStream`: a streamed answer, delta by delta, and at its end the whole of it.
 
-The two differ only where bytes move. A stream is sent again only while nothing of its answer has been handed on.
+The two differ only where bytes move. A stream is sent again only while nothing of its answer has been handed on,
+and its connection is closed as soon as nobody reads it any more.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
+import weakref
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterator,
+)
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -15,13 +25,16 @@ from openrouter_routing import errors
 from openrouter_routing._call import Call
 from openrouter_routing._stream_reader import StreamReader
 from openrouter_routing._transport import (
-    Watchdog,
+    aread_body,
     attempts,
     connection_error,
     is_transport_error,
     no_attempt,
-    request_timeout,
+    read_body,
+    request_arguments,
+    without_request,
 )
+from openrouter_routing._watchdog import NEVER, Watchdog
 from openrouter_routing.accumulator import Delta
 from openrouter_routing.completion import Completion
 from openrouter_routing.errors import OpenRouterError
@@ -29,14 +42,19 @@ from openrouter_routing.errors import OpenRouterError
 if TYPE_CHECKING:
     import httpx
 
+REST_SECONDS = 0.25
+"""How long to wait for the end of a response after the end of its stream, so that its connection can be used again."""
+
 
 class _Stream:
     """What both streams share: the call, the reader of the current attempt, and how an answer ends."""
 
     def __init__(self, call: Call) -> None:
         self._call = call
+        self._begun = False
         self._reader: StreamReader | None = None
         self._completion: Completion | None = None
+        self._response: httpx.Response | None = None
 
     @property
     def completion(self) -> Completion:
@@ -61,6 +79,18 @@ class _Stream:
         """The generation's id, as soon as the stream has told it."""
         return self._reader.accumulator.generation_id if self._reader else None
 
+    def _begin(self) -> None:
+        if self._begun:
+            raise errors.BadRequestError(
+                "a stream can be iterated over once, and leaving the loop ends it: ask for another one"
+            )
+        self._begun = True
+
+    def _new_reader(self, response: httpx.Response) -> StreamReader:
+        self._call.status = response.status_code
+        self._reader = StreamReader(self._call, response.headers)
+        return self._reader
+
     def _read_whole(
         self, reader: StreamReader, response: httpx.Response, content: bytes
     ) -> list[Delta]:
@@ -71,6 +101,11 @@ class _Stream:
         deltas = reader.take_chunk(body)
         reader.done = True
         return deltas
+
+    def _first_failed(self, error: BaseException) -> None:
+        """Raise our error for one of the HTTP library, where nothing of the answer has been handed on."""
+        if isinstance(error, Exception) and is_transport_error(error):
+            raise connection_error(error, self._call) from without_request(error)
 
     def _ended(self, reader: StreamReader) -> None:
         completion = reader.partial()
@@ -91,7 +126,7 @@ def _is_event_stream(response: httpx.Response) -> bool:
 
 
 class ChatStream(_Stream):
-    """A streamed answer; iterate over it, or use it as a context manager to close it early.
+    """A streamed answer; iterate over it once. Leaving the loop closes the connection.
 
     Example:
         >>> with client.stream(model="openai/gpt-5-mini", messages=messages) as stream:  # doctest: +SKIP
@@ -103,13 +138,15 @@ class ChatStream(_Stream):
     def __init__(self, call: Call, http: Callable[[], httpx.Client]) -> None:
         super().__init__(call)
         self._http = http
-        self._response: httpx.Response | None = None
         self._watchdog: Watchdog | None = None
-        self._bytes: Iterator[bytes] = iter(())
-        self._deltas = self._run()
+        # Weak, so that the loop over the deltas owns them: leaving it ends them, and that closes the connection.
+        self._deltas: Callable[[], Generator[Delta, None, None] | None] = lambda: None
 
     def __iter__(self) -> Iterator[Delta]:
-        return self._deltas
+        self._begin()
+        deltas = self._run()
+        self._deltas = weakref.ref(deltas)
+        return deltas
 
     def __enter__(self) -> Self:
         return self
@@ -124,19 +161,16 @@ class ChatStream(_Stream):
 
     def close(self) -> None:
         """Close the connection; at most providers that ends the generation, and its bill."""
-        self._deltas.close()
+        self._begun = True
+        if (deltas := self._deltas()) is not None:
+            deltas.close()
 
     def _run(self) -> Generator[Delta, None, None]:
         try:
-            reader, deltas = self._attempt()
+            deltas = self._attempt()
             yield from deltas
-            if not reader.is_done():
-                for data in self._bytes:
-                    yield from reader.feed(data)
-                    if reader.is_done():
-                        break
-                yield from reader.finish()
-            self._ended(reader)
+            if self._reader is not None:
+                self._ended(self._reader)
         except OpenRouterError as error:
             error.retries = self._call.retries
             raise
@@ -144,77 +178,80 @@ class ChatStream(_Stream):
             self._release()
             self._abandoned()
 
-    def _attempt(self) -> tuple[StreamReader, list[Delta]]:
+    def _attempt(self) -> Iterator[Delta]:
         for attempt in attempts(self._call):
             with attempt:
                 self._call.begin(attempt.num)
-                return self._first()
+                return self._first(self._answer())
         raise no_attempt(self._call)
 
-    def _first(self) -> tuple[StreamReader, list[Delta]]:
-        """Send the request and read up to the first piece of the answer."""
+    def _first(self, deltas: Generator[Delta, None, None]) -> Iterator[Delta]:
+        """Send the request and wait for the first piece of its answer: up to here it may be sent again."""
         try:
-            response = self._open()
-            reader = self._reader = StreamReader(self._call, response.headers)
-            if not _is_event_stream(response):
-                deltas = self._read_whole(reader, response, response.read())
-            else:
-                self._call.status = response.status_code
-                self._bytes = self._read(response, reader)
-                deltas = []
-                for data in self._bytes:
-                    deltas = reader.feed(data)
-                    if deltas or reader.is_done():
-                        break
-                else:
-                    deltas = reader.finish()
-            if reader.is_done():
-                deltas = [*deltas, *reader.finish()]
-                self._call.check_content(reader.partial())
-        except Exception as error:
+            first = next(deltas, None)
+            if first is None and self._reader is not None:
+                self._call.check_content(self._reader.partial())
+        except BaseException as error:
             self._release()
-            if is_transport_error(error):
-                raise connection_error(error, self._call) from error
+            self._first_failed(error)
             raise
-        return reader, deltas
+        return deltas if first is None else _together(first, deltas)
+
+    def _answer(self) -> Generator[Delta, None, None]:
+        """Yield all deltas of one attempt."""
+        response = self._open()
+        reader = self._new_reader(response)
+        if not _is_event_stream(response):
+            yield from self._read_whole(reader, response, read_body(self._call, response))
+        else:
+            for data in self._read(response, reader):
+                yield from reader.feed(data)
+        yield from reader.finish()
 
     def _open(self) -> httpx.Response:
         call, http = self._call, self._http()
         limit = call.settings.first_token_timeout
-        request = http.build_request(
-            "POST",
-            call.url,
-            headers=call.headers,
-            content=call.content,
-            timeout=request_timeout(call.settings, read_at_most=limit),
-        )
-        response = self._response = http.send(request, stream=True, follow_redirects=False)
-        if limit is not None or call.settings.idle_timeout is not None:
+        request = http.build_request(**request_arguments(call, at_most=limit))
+        self._response = http.send(request, stream=True, follow_redirects=False)
+        if limit is not None and (timeout := request.extensions.get("timeout")) is not None:
             # From here on the watchdog counts, and the wait for single bytes has its usual limit again.
-            request.extensions["timeout"].update(request_timeout(call.settings).as_dict())
-        return response
+            timeout.update(request_arguments(call)["timeout"].as_dict())
+        return self._response
 
     def _read(self, response: httpx.Response, reader: StreamReader) -> Iterator[bytes]:
-        settings = self._call.settings
-        watched = settings.first_token_timeout is not None or settings.idle_timeout is not None
+        watchdog = self._watchdog = Watchdog(response)
+        pieces = response.iter_bytes()
         try:
-            if watched and (deadline := reader.deadline()) is not None:
-                limits = (settings.first_token_timeout, settings.idle_timeout)
-                step = min(limit for limit in limits if limit is not None) / 10
-                self._watchdog = Watchdog(response, deadline, step)
-            for data in response.iter_bytes():
+            while True:
+                watchdog.deadline = reader.deadline()
+                data = next(pieces, None)
+                watchdog.deadline = NEVER
+                if data is None:
+                    break
+                handed_on = time.monotonic()
                 yield data
-                if self._watchdog is not None:
-                    self._watchdog.deadline = reader.deadline() or self._watchdog.deadline
+                if reader.done:
+                    self._read_rest(pieces, watchdog)
+                    return
+                reader.resume(handed_on)
         except Exception as error:
             if not is_transport_error(error):
                 raise
-            if self._watchdog is not None and self._watchdog.expired:
-                raise reader.stalled() from error
-            if (known := reader.broken(error)) is not None:
-                raise known from error
-        if self._watchdog is not None and self._watchdog.expired:
-            raise reader.stalled()
+            failure = reader.stalled() if watchdog.expired else reader.broken(error)
+            if failure is not None:
+                raise failure from without_request(error)
+        if watchdog.expired and (failure := reader.stalled()) is not None:
+            raise failure
+
+    @staticmethod
+    def _read_rest(pieces: Iterator[bytes], watchdog: Watchdog) -> None:
+        """Read the end of the response, so that its connection can be used again: nothing of the answer is in it."""
+        if not watchdog.can_act:
+            return
+        watchdog.deadline = time.monotonic() + REST_SECONDS
+        for _ in pieces:
+            if time.monotonic() > watchdog.deadline:
+                return
 
     def _release(self) -> None:
         if self._watchdog is not None:
@@ -225,18 +262,24 @@ class ChatStream(_Stream):
             self._response = None
 
 
+def _together(first: Delta, deltas: Generator[Delta, None, None]) -> Iterator[Delta]:
+    yield first
+    yield from deltas
+
+
 class AsyncChatStream(_Stream):
     """The async twin of `ChatStream`: `async for`, `async with`, `aclose()`."""
 
     def __init__(self, call: Call, http: Callable[[], Awaitable[httpx.AsyncClient]]) -> None:
         super().__init__(call)
         self._http = http
-        self._response: httpx.Response | None = None
-        self._bytes: AsyncGenerator[bytes, None] | None = None
-        self._deltas = self._run()
+        self._deltas: Callable[[], AsyncGenerator[Delta, None] | None] = lambda: None
 
     def __aiter__(self) -> AsyncIterator[Delta]:
-        return self._deltas
+        self._begin()
+        deltas = self._run()
+        self._deltas = weakref.ref(deltas)
+        return deltas
 
     async def __aenter__(self) -> Self:
         return self
@@ -251,22 +294,20 @@ class AsyncChatStream(_Stream):
 
     async def aclose(self) -> None:
         """Close the connection; at most providers that ends the generation, and its bill."""
-        await self._deltas.aclose()
+        self._begun = True
+        if (deltas := self._deltas()) is not None:
+            await deltas.aclose()
 
     async def _run(self) -> AsyncGenerator[Delta, None]:
         try:
-            reader, deltas = await self._attempt()
-            for delta in deltas:
-                yield delta
-            if not reader.is_done() and self._bytes is not None:
-                async for data in self._bytes:
-                    for delta in reader.feed(data):
-                        yield delta
-                    if reader.is_done():
-                        break
-                for delta in reader.finish():
+            first, rest = await self._attempt()
+            async with contextlib.aclosing(rest):
+                if first is not None:
+                    yield first
+                async for delta in rest:
                     yield delta
-            self._ended(reader)
+            if self._reader is not None:
+                self._ended(self._reader)
         except OpenRouterError as error:
             error.retries = self._call.retries
             raise
@@ -274,49 +315,48 @@ class AsyncChatStream(_Stream):
             await self._release()
             self._abandoned()
 
-    async def _attempt(self) -> tuple[StreamReader, list[Delta]]:
+    async def _attempt(self) -> tuple[Delta | None, AsyncGenerator[Delta, None]]:
         async for attempt in attempts(self._call):
             with attempt:
                 self._call.begin(attempt.num)
-                return await self._first()
+                return await self._first(self._answer())
         raise no_attempt(self._call)
 
-    async def _first(self) -> tuple[StreamReader, list[Delta]]:
-        """Send the request and read up to the first piece of the answer."""
+    async def _first(
+        self, deltas: AsyncGenerator[Delta, None]
+    ) -> tuple[Delta | None, AsyncGenerator[Delta, None]]:
+        """Send the request and wait for the first piece of its answer: up to here it may be sent again."""
         try:
-            response = await self._open()
-            reader = self._reader = StreamReader(self._call, response.headers)
-            if not _is_event_stream(response):
-                deltas = self._read_whole(reader, response, await response.aread())
-            else:
-                self._call.status = response.status_code
-                self._bytes = self._read(response, reader)
-                deltas = []
-                async for data in self._bytes:
-                    deltas = reader.feed(data)
-                    if deltas or reader.is_done():
-                        break
-                else:
-                    deltas = reader.finish()
-            if reader.is_done():
-                deltas = [*deltas, *reader.finish()]
-                self._call.check_content(reader.partial())
+            first = await anext(deltas, None)
+            if first is None and self._reader is not None:
+                self._call.check_content(self._reader.partial())
         except BaseException as error:
             await self._release()
-            if is_transport_error(error):
-                raise connection_error(error, self._call) from error
+            self._first_failed(error)
             raise
-        return reader, deltas
+        return first, deltas
+
+    async def _answer(self) -> AsyncGenerator[Delta, None]:
+        """Yield all deltas of one attempt."""
+        response = await self._open()
+        reader = self._new_reader(response)
+        if not _is_event_stream(response):
+            for delta in self._read_whole(reader, response, await aread_body(self._call, response)):
+                yield delta
+        else:
+            async with contextlib.aclosing(self._read(response, reader)) as pieces:
+                async for data in pieces:
+                    for delta in reader.feed(data):
+                        yield delta
+                    if reader.done:
+                        await self._read_rest(pieces)
+                        break
+        for delta in reader.finish():
+            yield delta
 
     async def _open(self) -> httpx.Response:
         call, http = self._call, await self._http()
-        request = http.build_request(
-            "POST",
-            call.url,
-            headers=call.headers,
-            content=call.content,
-            timeout=request_timeout(call.settings),
-        )
+        request = http.build_request(**request_arguments(call))
         async with asyncio.timeout(call.settings.first_token_timeout):
             self._response = await http.send(request, stream=True, follow_redirects=False)
         return self._response
@@ -326,35 +366,41 @@ class AsyncChatStream(_Stream):
     ) -> AsyncGenerator[bytes, None]:
         settings = self._call.settings
         watched = settings.first_token_timeout is not None or settings.idle_timeout is not None
-        chunks = response.aiter_bytes()
+        pieces = response.aiter_bytes()
         try:
-            if not watched:
-                async for data in chunks:
-                    yield data
-                return
             while True:
-                try:
+                if watched:
                     async with asyncio.timeout_at(_loop_time(reader.deadline())):
-                        data = await anext(chunks)
-                except StopAsyncIteration:
+                        data = await anext(pieces, None)
+                else:
+                    data = await anext(pieces, None)
+                if data is None:
                     return
+                handed_on = time.monotonic()
                 yield data
+                reader.resume(handed_on)
         except Exception as error:
             if not is_transport_error(error):
                 raise
-            if (known := reader.broken(error)) is not None:
-                raise known from error
+            if (failure := reader.broken(error)) is not None:
+                raise failure from without_request(error)
+
+    @staticmethod
+    async def _read_rest(pieces: AsyncGenerator[bytes, None]) -> None:
+        """Read the end of the response, so that its connection can be used again: nothing of the answer is in it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REST_SECONDS):
+                async for _ in pieces:
+                    pass
 
     async def _release(self) -> None:
-        if self._bytes is not None:
-            await self._bytes.aclose()
         if self._response is not None:
             response, self._response = self._response, None
             await response.aclose()
 
 
-def _loop_time(deadline: float | None) -> float | None:
+def _loop_time(deadline: float) -> float | None:
     """Turn a time of `time.monotonic()` into one of the running loop, whose clock may be another."""
-    if deadline is None:
+    if deadline == NEVER:
         return None
     return asyncio.get_running_loop().time() + deadline - time.monotonic()
