@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
 _logs: ContextVar[tuple[RouteLog, ...]] = ContextVar("openrouter_routing_logs", default=())
 
-COLUMNS = ("requested", "served by", "finish", "native finish", "fallback", "tokens", "cost USD")
+COLUMNS = (
+    "requested",
+    "served by model",
+    "provider",
+    "finish",
+    "native finish",
+    "fallback",
+    "tokens",
+    "cost USD",
+)
 
 
 class RouteLog:
@@ -160,12 +169,11 @@ class RouteLog:
 
 def route_row(route: Route) -> tuple[str, ...]:
     """Return one route as the cells of a table, in the columns of `COLUMNS`."""
-    served = f"{route.model or '?'} @ {route.provider or '?'}"
-    usage = route.usage
-    cost = route.total_cost
+    usage, cost = route.usage, route.total_cost
     return (
         route.requested_model or "",
-        served,
+        route.model or "?",
+        route.provider or "?",
         route.finish_reason or "",
         route.native_finish_reason or "",
         "yes" if route.fallback_used else "",
@@ -232,10 +240,5 @@ def _limit(max_cost: float | Decimal | str | None) -> Decimal | None:
 
 
 def _usd(amount: Decimal) -> str:
-    return (
-        "0"
-        if not amount
-        else f"{amount:.6f}".rstrip("0").rstrip(".")
-        if amount >= Decimal("0.000001")
-        else f"{amount:.2e}"
-    )
+    """Write an amount out to a hundred-millionth: one short request costs less than a cent by far."""
+    return f"{amount:.8f}".rstrip("0").rstrip(".")

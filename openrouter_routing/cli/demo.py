@@ -50,9 +50,7 @@ def langchain_calls(emulator: Emulator | None) -> Iterator[tuple[str, str]]:
     chain = prompt | model | StrOutputParser()
     yield "as configured", chain.invoke(question)
 
-    pinned = prompt | model.bind(
-        provider={"order": ["groq", "together"], "allow_fallbacks": False}
-    )
+    pinned = prompt | model.bind(provider={"order": ["groq", "together"], "allow_fallbacks": False})
     yield "provider= per call", (pinned | StrOutputParser()).invoke(question)
 
     cheapest = prompt | model.with_routing(sort="price") | StrOutputParser()
@@ -147,22 +145,34 @@ def run(*, live: bool = False) -> int:
     try:
         from rich.console import Console
     except ModuleNotFoundError:
-        print("the demo needs more than the core: pip install 'openrouter-routing[all]'", file=sys.stderr)
+        print(
+            "the demo needs more than the core: pip install 'openrouter-routing[all]'",
+            file=sys.stderr,
+        )
         return 1
     console = Console(width=None if sys.stdout.isatty() else 150)
     if live and not os.environ.get("OPENROUTER_API_KEY"):
         console.print("LIVE=1 talks to OpenRouter: set OPENROUTER_API_KEY first.")
         return 1
     with service(live=live) as emulator, record_routes() as log:
-        where = emulator.base_url if emulator else "openrouter.ai (live: this costs a fraction of a cent)"
+        where = (
+            emulator.base_url
+            if emulator
+            else "openrouter.ai (live: this costs a fraction of a cent)"
+        )
         console.print(f"Requests go to {where}\n", highlight=False)
-        table("LangChain: prompt | ChatOpenRouter | StrOutputParser", langchain_calls(emulator), log, console)
+        table(
+            "LangChain: prompt | ChatOpenRouter | StrOutputParser",
+            langchain_calls(emulator),
+            log,
+            console,
+        )
         table("LlamaIndex: VectorStoreIndex query engine", query_engine_calls(), log, console)
         total = log.total_cost or Decimal(0)
         tokens = sum(route.usage.total_tokens or 0 for route in log)
         console.print(
             f"[bold]In all:[/bold] {len(log)} requests, {len(log.fallbacks)} served by a fallback model, "
-            f"{len(log.by_provider())} providers, {tokens} tokens, {total:.6f} USD",
+            f"{len(log.by_provider())} providers, {tokens} tokens, {total:.8f} USD",
             highlight=False,
         )
     return 0
@@ -171,7 +181,9 @@ def run(*, live: bool = False) -> int:
 def main() -> int:
     """Read the command line of `python -m openrouter_routing.cli.demo`."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--live", action="store_true", help="use OpenRouter itself; needs OPENROUTER_API_KEY")
+    parser.add_argument(
+        "--live", action="store_true", help="use OpenRouter itself; needs OPENROUTER_API_KEY"
+    )
     return run(live=parser.parse_args().live)
 
 
