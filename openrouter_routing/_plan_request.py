@@ -196,6 +196,7 @@ def read_request(
     only = _texts(provider.get("only"), "provider.only")
     strict = _flag(provider.get("require_parameters"), "provider.require_parameters")
     tier = body.get("service_tier")
+    tier = "priority" if tier == "fast" else tier
     return Wanted(
         models=_models(body),
         order=_names(_texts(provider.get("order"), "provider.order")),

@@ -1,0 +1,101 @@
+"""`POST /chat/completions`: from the request to the last byte of the answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from openrouter_routing.emulator._attempts import Routed, route
+from openrouter_routing.emulator._chunks import COMMENT, DONE, chunks_of, event
+from openrouter_routing.emulator._completions import complete
+from openrouter_routing.emulator._generations import remember
+from openrouter_routing.emulator._recording import RecordedRequest
+from openrouter_routing.emulator._replies import Pause, Reply, Step, json_reply
+from openrouter_routing.emulator._response_cache import cached_reply, keep_reply
+from openrouter_routing.emulator._service import Service, Settings
+from openrouter_routing.emulator._spoiling import spoil_body, spoil_stream
+from openrouter_routing.emulator._tokens import count_prompt_tokens
+from openrouter_routing.emulator._validation import check_chat, read_body
+
+
+def chat(service: Service, record: RecordedRequest) -> Reply:
+    """Answer a chat request.
+
+    Raises:
+        ServiceError: The answer is an error.
+    """
+    body = read_body(record)
+    stream = body.get("stream") is True
+    scripted = service.scripted(record, stream=stream)
+    if scripted is not None:
+        return scripted
+    check_chat(body)
+    if (cached := cached_reply(service, record)) is not None:
+        return cached
+    routed = route(service, body, record)
+    cached_tokens = count_prompt_tokens(body) // 2 if routed.sticky else 0
+    answer = {
+        "id": service.new_id("gen"),
+        "created": int(time.time()),
+        **complete(
+            body,
+            routed.endpoint,
+            byok=service.pays_own_key(routed.candidate),
+            cached=cached_tokens,
+        ),
+    }
+    if routed.metadata is not None:
+        answer["openrouter_metadata"] = routed.metadata
+    service.spent += Decimal(str(answer["usage"]["cost"]))
+    remember(service, answer, routed, record, streamed=stream)
+    headers = {"X-Generation-Id": str(answer["id"])}
+    reply = _reply(answer, routed, body, headers, service.settings, stream=stream)
+    if routed.fault is None:
+        return keep_reply(service, record, reply, str(answer["id"]))
+    return reply
+
+
+def _reply(
+    answer: Mapping[str, Any],
+    routed: Routed,
+    body: Mapping[str, Any],
+    headers: Mapping[str, str],
+    settings: Settings,
+    *,
+    stream: bool,
+) -> Reply:
+    fault = routed.fault
+    if not stream:
+        if fault is None:
+            return json_reply(answer, headers=headers)
+        spoiled = spoil_body(fault, answer, routed.endpoint)
+        return replace(spoiled, headers={**headers, **spoiled.headers})
+    chunks = list(chunks_of(answer))
+    if fault is not None:
+        reply = spoil_stream(fault, chunks, routed.endpoint, body, headers)
+    else:
+        steps: list[Step] = [COMMENT] if settings.comments else []
+        for chunk in chunks:
+            if settings.chunk_delay:
+                steps.append(Pause(settings.chunk_delay))
+            steps.append(event(chunk))
+        reply = Reply(200, [*steps, DONE], headers, "text/event-stream", chunked=True)
+    if settings.split_bytes is None:
+        return reply
+    return replace(reply, steps=_split(reply.steps, settings.split_bytes))
+
+
+def _split(steps: Iterable[Step], size: int) -> Iterable[Step]:
+    """Cut every write into pieces, without regard for lines or characters."""
+
+    def pieces() -> Iterator[Step]:
+        for step in steps:
+            if isinstance(step, bytes):
+                yield from (step[start : start + size] for start in range(0, len(step), size))
+            else:
+                yield step
+
+    return list(pieces()) if isinstance(steps, list) else pieces()

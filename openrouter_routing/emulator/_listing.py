@@ -1,0 +1,139 @@
+"""The paths that only tell: models, endpoints, providers, the key, the credits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from openrouter_routing.catalog import Model
+from openrouter_routing.emulator._errors import ServiceError
+from openrouter_routing.emulator._service import CREDITS, Service
+from openrouter_routing.providers import known_providers, provider_slug
+
+
+def list_models(service: Service, query: Mapping[str, str]) -> dict[str, object]:
+    """List the models, by default those that write text; filters and pages as documented.
+
+    Raises:
+        ServiceError: 400, a page that is no number.
+    """
+    wanted = query.get("output_modalities", "text")
+    parameters = [p for p in query.get("supported_parameters", "").split(",") if p]
+    models = [
+        model
+        for model in service.catalog.models
+        if (wanted == "all" or set(wanted.split(",")) & set(model.output_modalities))
+        and all(_supports(model, parameter) for parameter in parameters)
+    ]
+    offset, limit = _number(query, "offset", 0), _number(query, "limit", len(models))
+    page = models[offset : offset + limit]
+    return {"data": [model.to_wire() for model in page], "total_count": len(models)}
+
+
+def list_embedding_models(service: Service) -> dict[str, object]:
+    """List the models that make embeddings."""
+    models = [m for m in service.catalog.models if "embeddings" in m.output_modalities]
+    return {"data": [model.to_wire() for model in models], "total_count": len(models)}
+
+
+def show_model(service: Service, identity: str) -> dict[str, object]:
+    """Show one model.
+
+    Raises:
+        ServiceError: 404, there is none.
+    """
+    return {"data": _find(service, identity).to_wire()}
+
+
+def list_endpoints(service: Service, identity: str) -> dict[str, object]:
+    """List the endpoints of one model.
+
+    Raises:
+        ServiceError: 404, there is none.
+    """
+    model = _find(service, identity)
+    wire = model.to_wire()
+    head = {name: wire.get(name) for name in ("id", "name", "created", "description")}
+    endpoints = [endpoint.to_wire() for endpoint in model.endpoints]
+    return {"data": {**head, "architecture": wire.get("architecture"), "endpoints": endpoints}}
+
+
+def list_zdr_endpoints(service: Service) -> dict[str, object]:
+    """List the endpoints that retain no data."""
+    return {"data": [e.to_wire() for e in service.catalog.endpoints if e.zdr]}
+
+
+def list_providers(service: Service) -> dict[str, object]:
+    """List the providers of the catalog."""
+    names = known_providers()
+    slugs = {}
+    for endpoint in service.catalog.endpoints:
+        slug = provider_slug(endpoint.tag) or endpoint.tag.partition("/")[0]
+        slugs[slug] = names.get(slug, endpoint.provider)
+    return {
+        "data": [
+            {
+                "name": name,
+                "slug": slug,
+                "privacy_policy_url": f"https://example.com/{slug}/privacy",
+                "terms_of_service_url": f"https://example.com/{slug}/terms",
+                "status_page_url": None,
+                "headquarters": None,
+                "datacenters": None,
+            }
+            for slug, name in sorted(slugs.items())
+        ]
+    }
+
+
+def show_key(service: Service) -> dict[str, object]:
+    """Show the key that asks."""
+    spent = float(service.spent)
+    periods = {f"{kind}{period}": 0.0 for kind in ("byok_usage",) for period in _PERIODS}
+    usage = {f"usage{period}": spent for period in _PERIODS}
+    return {
+        "data": {
+            "label": "sk-or-v1-emu...ted",
+            **usage,
+            **periods,
+            "limit": None,
+            "limit_remaining": None,
+            "limit_reset": None,
+            "include_byok_in_limit": False,
+            "is_free_tier": False,
+            "is_management_key": False,
+            "is_provisioning_key": False,
+            "creator_user_id": None,
+            "expires_at": None,
+            "rate_limit": {"requests": -1, "interval": "10s", "note": "not limited here"},
+        }
+    }
+
+
+def show_credits(service: Service) -> dict[str, object]:
+    """Show what the account has and has spent, in USD."""
+    return {"data": {"total_credits": float(CREDITS), "total_usage": float(service.spent)}}
+
+
+_PERIODS = ("", "_daily", "_weekly", "_monthly")
+
+
+def _find(service: Service, identity: str) -> Model:
+    model = service.catalog.find(identity)
+    if model is None:
+        near = service.catalog.nearest(identity)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise ServiceError(404, f"Model {identity} not found{hint}")
+    return model
+
+
+def _supports(model: Model, parameter: str) -> bool:
+    return any(parameter in endpoint.supported_parameters for endpoint in model.endpoints)
+
+
+def _number(query: Mapping[str, str], name: str, default: int) -> int:
+    value = query.get(name)
+    if value is None:
+        return default
+    if not value.isdigit():
+        raise ServiceError(400, f"{name}: expected a whole number, got {value!r}")
+    return int(value)
