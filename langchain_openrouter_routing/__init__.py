@@ -1,1 +1,53 @@
-"""Placeholder."""
+"""LangChain models for OpenRouter: `ChatOpenRouter`, `OpenRouterEmbeddings`, `OpenRouterRerank`.
+
+    from langchain_openrouter_routing import ChatOpenRouter
+
+    llm = ChatOpenRouter(model="openai/gpt-5-mini", provider={"sort": "price"})
+
+Importing the package registers its block translator with LangChain. `RoutingMiddleware` needs `langchain` itself, and
+is only imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+try:
+    import langchain_core as _langchain_core  # noqa: F401  # tells early what is missing
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        "langchain_openrouter_routing needs langchain-core: pip install 'openrouter-routing[langchain]'",
+        name=missing.name,
+    ) from missing
+
+from langchain_openrouter_routing import blocks as _blocks  # noqa: F401  # registers the translator
+from langchain_openrouter_routing.chat_model import ChatOpenRouter
+from langchain_openrouter_routing.structured import StructuredOutputError
+from openrouter_routing import (
+    ProviderPreferences,
+    Route,
+    RoutingPreferences,
+    __version__,
+    record_routes,
+    routing,
+)
+
+_LATER: dict[str, str] = {}
+__all__ = [
+    "ChatOpenRouter",
+    "ProviderPreferences",
+    "Route",
+    "RoutingPreferences",
+    "StructuredOutputError",
+    "__version__",
+    "record_routes",
+    "routing",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _LATER.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(module), name)

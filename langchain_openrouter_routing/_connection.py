@@ -1,0 +1,217 @@
+"""What the chat model, the embeddings and the reranker share: key, address, headers, timeouts, retries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Self
+
+import httpx
+from langchain_core.utils import from_env, secret_from_env
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from langchain_openrouter_routing.errors import BadRequestError, langchain_errors
+from openrouter_routing import _vocabulary as vocabulary
+from openrouter_routing.client import AsyncOpenRouterClient, OpenRouterClient
+from openrouter_routing.preferences import ProviderPreferences, RoutingPreferences
+from openrouter_routing.resolution import policy_of
+from openrouter_routing.settings import (
+    MAX_RETRIES,
+    MAX_RETRY_WAIT,
+    ClientSettings,
+    OnEmpty,
+    OnViolation,
+    checked_base_url,
+    merge_headers,
+    settings_from,
+)
+
+
+class Connection(BaseModel):
+    """How requests are sent; the fields every class of this package has.
+
+    Connections are no part of the object: they live in one registry, so that objects copy, pickle and reconfigure
+    freely and work in every event loop.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True)
+
+    aliases: ClassVar[dict[str, str]] = {
+        "model_name": "model",
+        "openrouter_api_key": "api_key",
+        "openrouter_api_base": "base_url",
+        "openrouter_provider": "provider",
+        "request_timeout": "timeout",
+    }
+    """Other names that users of LangChain's other integrations write, and the field each means."""
+
+    api_key: SecretStr | None = Field(
+        default_factory=secret_from_env("OPENROUTER_API_KEY", default=None)
+    )
+    """The key; read from `OPENROUTER_API_KEY` unless set. Without one the first call fails, not the construction."""
+
+    base_url: str | None = Field(
+        default_factory=from_env(["OPENROUTER_BASE_URL", "OPENROUTER_API_BASE"], default=None)
+    )
+    """Where the API is, with `http://` or `https://`."""
+
+    app_url: str | None = Field(default_factory=from_env("OPENROUTER_APP_URL", default=None))
+    """Your application's address, for OpenRouter's rankings (`HTTP-Referer`)."""
+
+    app_title: str | None = Field(default_factory=from_env("OPENROUTER_APP_TITLE", default=None))
+    """Your application's name (`X-OpenRouter-Title`)."""
+
+    app_categories: list[str] | None = None
+    """Your application's categories (`X-OpenRouter-Categories`)."""
+
+    timeout: float | httpx.Timeout | None = None
+    """Seconds to wait for the next bytes of an answer, or an `httpx.Timeout`; 600 unless set."""
+
+    first_token_timeout: float | None = None
+    """Seconds from the request to the first piece of a streamed answer."""
+
+    idle_timeout: float | None = None
+    """Seconds between two pieces of a streamed answer; keep-alive comments do not count."""
+
+    max_retries: int = MAX_RETRIES
+    """How often a failed request is sent again; 0 means never."""
+
+    max_retry_wait: float = MAX_RETRY_WAIT
+    """Seconds; where an answer asks for a longer wait, the error is raised at once."""
+
+    on_violation: OnViolation = "raise"
+    """What to do when a provider answers that the preferences exclude."""
+
+    on_empty: OnEmpty = "ignore"
+    """What to do with a finished answer that holds nothing."""
+
+    default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
+    """Headers of every request. They may hold secrets, so they are no part of a dump."""
+
+    extra_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
+    """The same under the name that calls use; wins over `default_headers`."""
+
+    http_client: httpx.Client | None = Field(default=None, exclude=True, repr=False)
+    """An HTTP client of your own for sync calls; used as it is, never closed, shared by copies."""
+
+    http_async_client: httpx.AsyncClient | None = Field(default=None, exclude=True, repr=False)
+    """An HTTP client of your own for async calls."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_fields(cls, values: Any) -> Any:
+        """Take fields by all their names, and refuse what is none of them."""
+        if not isinstance(values, dict):
+            return values
+        with langchain_errors():
+            return cls.by_field_names(values)
+
+    @classmethod
+    def by_field_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return fields under their own names.
+
+        Args:
+            values: Fields under any of their names.
+
+        Raises:
+            BadRequestError: A name is unknown, or a field is given under two names.
+        """
+        named: dict[str, Any] = {}
+        for name, value in values.items():
+            field = cls.aliases.get(name, name)
+            if field not in cls.model_fields:
+                known = [*cls.model_fields, *cls.aliases]
+                raise BadRequestError(
+                    f"{cls.__name__}: {vocabulary.unknown_name('argument', name, known)}"
+                    " (a field of the API that is new goes into extra_body)"
+                )
+            if field in named:
+                raise BadRequestError(f"{field!r} is given twice, the second time as {name!r}")
+            named[field] = value
+        return named
+
+    @field_validator("base_url")
+    @classmethod
+    def _check_base_url(cls, url: str | None) -> str | None:
+        with langchain_errors():
+            return checked_base_url(url) if url else None
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        memo = {} if memo is None else memo
+        for client in (self.http_client, self.http_async_client):
+            # Connections cannot be copied, and need not be: copies share them.
+            memo[id(client)] = client
+        return super().__deepcopy__(memo)
+
+    def client_settings(self) -> ClientSettings:
+        """Return how requests are sent, as the core takes it.
+
+        Raises:
+            BadRequestError: A setting is malformed.
+        """
+        headers = merge_headers(self.default_headers or {}, self.extra_headers or {})
+        return settings_from(
+            api_key=self.api_key,
+            base_url=self.base_url,
+            headers=headers or None,
+            app_url=self.app_url,
+            app_title=self.app_title,
+            app_categories=self.app_categories,
+            timeout=self.timeout,
+            first_token_timeout=self.first_token_timeout,
+            idle_timeout=self.idle_timeout,
+            max_retries=self.max_retries,
+            max_retry_wait=self.max_retry_wait,
+            on_violation=self.on_violation,
+            on_empty=self.on_empty,
+        )
+
+    def sync_client(self, **preferences: Any) -> OpenRouterClient:
+        """Return a client of the core with these settings."""
+        return OpenRouterClient(self.client_settings(), http_client=self.http_client, **preferences)
+
+    def async_client(self, **preferences: Any) -> AsyncOpenRouterClient:
+        """Return an async client of the core with these settings."""
+        return AsyncOpenRouterClient(
+            self.client_settings(), http_async_client=self.http_async_client, **preferences
+        )
+
+
+def plain_provider(value: Any) -> Any:
+    """Return provider preferences as a plain dict, checked, so that they dump, copy and enter cache keys.
+
+    Args:
+        value: `ProviderPreferences`, or a dict of its fields; None stays None.
+
+    Raises:
+        PreferencesError: They are malformed.
+    """
+    if value is None:
+        return None
+    from openrouter_routing.preferences import preferences_of
+
+    checked = preferences_of(provider=value).provider or ProviderPreferences()
+    return plain_settings(checked)
+
+
+def plain_policy(value: Any) -> Any:
+    """Return a policy as a plain dict, checked."""
+    policy = policy_of(value)
+    return None if policy is None else plain_settings(policy)
+
+
+def plain_settings(preferences: ProviderPreferences | RoutingPreferences) -> dict[str, Any]:
+    """Return what was set, None included: an explicit None clears a field of a lower layer."""
+    wire = preferences.to_wire()
+    plain: dict[str, Any] = {}
+    for name in type(preferences).model_fields:
+        if name in preferences.model_fields_set:
+            value = getattr(preferences, name)
+            plain[name] = (
+                plain_settings(value) if isinstance(value, ProviderPreferences) else wire.get(name)
+            )
+    return plain
+
+
+def only_set(fields: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return the named fields that are not None."""
+    return {name: value for name in names if (value := fields.get(name)) is not None}

@@ -1,0 +1,183 @@
+"""OpenRouter's answers as LangChain's messages and chunks, with the same metadata streamed or not.
+
+A stream's chunks are merged by LangChain, which concatenates texts under the same key: so each metadata key is on
+exactly one chunk (`model_name` on the first that knows it, the rest on the last), and only `model_provider` on all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall, ToolCall
+from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
+from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+
+from openrouter_routing.accumulator import Delta
+from openrouter_routing.completion import Choice, Completion
+from openrouter_routing.route import Usage, route_metadata
+
+PROVIDER = "openrouter"
+"""The `model_provider` of every message, by which LangChain finds the block translator."""
+
+
+def chat_result(completion: Completion) -> ChatResult:
+    """Return a whole answer as LangChain's result, a generation for each choice."""
+    metadata = _metadata(completion)
+    usage = usage_metadata(completion.usage)
+    generations = []
+    for choice in completion.choices:
+        calls, invalid = _tool_calls(choice)
+        message = AIMessage(
+            content=choice.text,
+            additional_kwargs=_additional(choice),
+            tool_calls=calls,
+            invalid_tool_calls=invalid,
+            response_metadata={**metadata, **_of_choice(choice), "model_provider": PROVIDER},
+            usage_metadata=usage,
+        )
+        generations.append(ChatGeneration(message=message, generation_info=_finish_info(message)))
+        # The tokens are those of the whole request: counted once.
+        usage = None
+    return ChatResult(generations=generations, llm_output=_llm_output(completion))
+
+
+def chunk_of(delta: Delta, model: str | None) -> ChatGenerationChunk:
+    """Return what a delta added.
+
+    Args:
+        delta: The delta.
+        model: The serving model, on the first chunk that knows it; else None.
+    """
+    metadata = {"model_provider": PROVIDER}
+    if model is not None:
+        metadata["model_name"] = model
+    message = AIMessageChunk(
+        content=delta.content,
+        additional_kwargs={"reasoning_content": delta.reasoning} if delta.reasoning else {},
+        tool_call_chunks=[
+            tool_call_chunk(name=call.name, args=call.arguments, id=call.id, index=call.index)
+            for call in delta.tool_calls
+        ],
+        response_metadata=metadata,
+    )
+    return ChatGenerationChunk(message=message)
+
+
+def last_chunk(completion: Completion, *, named: bool, with_usage: bool) -> ChatGenerationChunk:
+    """Return the chunk that ends a stream, with all that is known only then.
+
+    Args:
+        completion: The whole answer.
+        named: Whether an earlier chunk carried `model_name`.
+        with_usage: Whether to carry the token counts.
+    """
+    metadata = _metadata(completion)
+    if named:
+        metadata.pop("model_name", None)
+    additional: dict[str, Any] = {}
+    if completion.choices:
+        choice = completion.choices[0]
+        metadata.update(_of_choice(choice))
+        additional = _additional(choice)
+        additional.pop("reasoning_content", None)
+    message = AIMessageChunk(
+        content="",
+        additional_kwargs=additional,
+        response_metadata={**metadata, "model_provider": PROVIDER},
+        usage_metadata=usage_metadata(completion.usage) if with_usage else None,
+        chunk_position="last",
+    )
+    return ChatGenerationChunk(message=message, generation_info=_finish_info(message))
+
+
+def usage_metadata(usage: Usage) -> UsageMetadata | None:
+    """Return token counts as LangChain keeps them: whole numbers only, or None where the wire told none."""
+    if usage.prompt_tokens is None and usage.completion_tokens is None:
+        return None
+    given, made = usage.prompt_tokens or 0, usage.completion_tokens or 0
+    counts = UsageMetadata(
+        input_tokens=given,
+        output_tokens=made,
+        total_tokens=usage.total_tokens if usage.total_tokens is not None else given + made,
+    )
+    inputs = _told(
+        audio=usage.input_audio_tokens,
+        cache_creation=usage.cache_write_tokens,
+        cache_read=usage.cached_tokens,
+        video=usage.video_tokens,
+    )
+    outputs = _told(
+        audio=usage.output_audio_tokens,
+        reasoning=usage.reasoning_tokens,
+        image=usage.output_image_tokens,
+    )
+    if inputs:
+        counts["input_token_details"] = InputTokenDetails(**inputs)  # type: ignore[typeddict-item]
+    if outputs:
+        counts["output_token_details"] = OutputTokenDetails(**outputs)  # type: ignore[typeddict-item]
+    return counts
+
+
+def _told(**counts: int | None) -> dict[str, int]:
+    return {name: count for name, count in counts.items() if count is not None}
+
+
+def _metadata(completion: Completion) -> dict[str, Any]:
+    metadata = route_metadata(completion.raw, completion.route)
+    if usage := completion.raw.get("usage"):
+        metadata["token_usage"] = usage
+    return metadata
+
+
+def _of_choice(choice: Choice) -> dict[str, Any]:
+    """Return what the metadata says of one choice; the route tells only that of the first."""
+    told = {
+        "finish_reason": choice.finish_reason,
+        "native_finish_reason": choice.native_finish_reason,
+        "logprobs": choice.logprobs,
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _finish_info(message: AIMessage) -> dict[str, Any] | None:
+    # Merged into the metadata by LangChain, where the same value already is.
+    finish = message.response_metadata.get("finish_reason")
+    return {"finish_reason": finish} if finish else None
+
+
+def _llm_output(completion: Completion) -> dict[str, Any]:
+    told = {
+        "token_usage": completion.raw.get("usage"),
+        "model_name": completion.route.model or completion.route.requested_model,
+        "cost": completion.route.cost,
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _additional(choice: Choice) -> dict[str, Any]:
+    """Return what the next turn replays and the block translator reads."""
+    told: dict[str, Any] = {
+        "reasoning_content": choice.reasoning,
+        "reasoning_details": choice.reasoning_details,
+        "refusal": choice.refusal,
+        "images": choice.images,
+        "audio": choice.audio,
+        "annotations": choice.annotations,
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+def _tool_calls(choice: Choice) -> tuple[list[ToolCall], list[InvalidToolCall]]:
+    calls: list[ToolCall] = []
+    invalid: list[InvalidToolCall] = []
+    for call in choice.tool_calls:
+        if call.arguments is not None:
+            calls.append(tool_call(name=call.name, args=call.arguments, id=call.id))
+        else:
+            invalid.append(
+                invalid_tool_call(
+                    name=call.name, args=call.arguments_json, id=call.id, error=call.error
+                )
+            )
+    return calls, invalid

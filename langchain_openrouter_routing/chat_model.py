@@ -1,0 +1,452 @@
+"""`ChatOpenRouter`: LangChain's chat model for OpenRouter, with routing that is typed, merged and told back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from typing import Any, Self, cast
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import LanguageModelInput, ModelProfile
+from langchain_core.language_models.base import LangSmithParams
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages.utils import count_tokens_approximately
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
+from langchain_core.runnables.configurable import RunnableConfigurableFields
+from langchain_core.runnables.utils import AnyConfigurableField
+from langchain_core.tools import BaseTool
+from pydantic import BaseModel, model_validator
+
+from langchain_openrouter_routing import structured
+from langchain_openrouter_routing._chat_fields import ChatFields
+from langchain_openrouter_routing._connection import plain_policy, plain_settings
+from langchain_openrouter_routing.answers import PROVIDER, chat_result, chunk_of, last_chunk
+from langchain_openrouter_routing.cache_key import request_key
+from langchain_openrouter_routing.errors import BadRequestError, langchain_errors
+from langchain_openrouter_routing.messages import messages_to_wire
+from langchain_openrouter_routing.profiles import TableProfile, model_profile
+from langchain_openrouter_routing.structured import Method, tool_to_wire
+from openrouter_routing import __version__
+from openrouter_routing._call import effective_preferences
+from openrouter_routing.preferences import (
+    PROVIDER_FIELDS,
+    ProviderPreferences,
+    RoutingPreferences,
+    preferences_of,
+)
+from openrouter_routing.request import PARAMETERS, read_options
+from openrouter_routing.resolution import combine_policies, merge, policy_of
+
+
+class ChatOpenRouter(ChatFields):
+    """A chat model of OpenRouter.
+
+    What a request may do is said at construction, per call (`invoke(..., provider={...}, models=[...])`), by
+    `with_routing()`, or for a block of code by `openrouter_routing.routing()`; all of them merge field by field. Where
+    it went is in `response_metadata` of every answer, and in `openrouter_routing.Route.of(answer)`.
+
+    Args:
+        model: The model, such as `"openai/gpt-5-mini"`.
+        api_key: The key; `OPENROUTER_API_KEY` unless set.
+        **fields: Any field below: preferences, parameters, timeouts in seconds. What is not set is not sent.
+
+    Raises:
+        BadRequestError: A field is unknown; the message names the nearest known one.
+        PreferencesError: A routing preference is malformed.
+
+    Example:
+        >>> llm = ChatOpenRouter(model="openai/gpt-5-mini", provider={"zdr": True}, sort="price")
+        >>> print(llm.describe(allow_fallbacks=False))
+        provider.allow_fallbacks  False    call
+        provider.zdr              True     instance
+        provider.sort             'price'  instance
+        >>> answer = llm.invoke("Where is Bern?", models=["openai/gpt-4o-mini"])  # doctest: +SKIP
+        >>> answer.response_metadata["provider"]  # doctest: +SKIP
+        'OpenAI'
+
+    See https://openrouter.ai/docs/features/provider-routing and
+    https://docs.langchain.com/oss/python/langchain/models
+    """
+
+    @model_validator(mode="after")
+    def _set_langchain_openrouter_routing_version(self) -> Self:
+        self._add_version("openrouter-routing", __version__)
+        return self
+
+    @property
+    def model_name(self) -> str:
+        """The model, under the name that other integrations use."""
+        return self.model
+
+    # Routing
+
+    def with_routing(
+        self,
+        preferences: RoutingPreferences | Mapping[str, Any] | None = None,
+        /,
+        *,
+        policy: ProviderPreferences | Mapping[str, Any] | None = None,
+        **fields: Any,
+    ) -> Self:
+        """Return a model like this one that adds preferences to its own.
+
+        It is a model, not a binding, so `bind_tools`, `with_structured_output` and `create_agent` keep them.
+
+        Args:
+            preferences: Preferences to add.
+            policy: Provider preferences that nothing may loosen; they combine with the policy there is.
+            **fields: Fields of `RoutingPreferences`, or of its `provider` written flat; None clears one.
+
+        Raises:
+            PreferencesError: A field is unknown or malformed.
+
+        Example:
+            >>> base = ChatOpenRouter(model="openai/gpt-5-mini", provider={"zdr": True})
+            >>> base.with_routing(sort="price").provider
+            {'zdr': True, 'sort': 'price'}
+        """
+        with langchain_errors():
+            merged = merge(self.instance_preferences(), preferences_of(preferences, **fields))
+            held = combine_policies(policy_of(self.policy), policy_of(policy))
+            plain = plain_settings(merged)
+            update: dict[str, Any] = dict.fromkeys(
+                (*PROVIDER_FIELDS, *RoutingPreferences.model_fields)
+            )
+            update.update({name: value for name, value in plain.items() if name != "metadata"})
+            del update["metadata"]
+            update["routing"] = {"metadata": plain["metadata"]} if plain.get("metadata") else None
+            update["policy"] = plain_policy(held)
+        if "session_id" not in plain:
+            # Still the environment's, and below every other layer.
+            del update["session_id"]
+        return self.model_copy(update=update)
+
+    def describe(self, **call: Any) -> str:
+        """Say which preferences a call made here and now would send, each with the layer it came from.
+
+        Args:
+            **call: The keywords of the call.
+
+        Example:
+            >>> print(ChatOpenRouter(model="openai/gpt-5-mini", zdr=True).describe(sort="price"))
+            provider.zdr   True     instance
+            provider.sort  'price'  call
+        """
+        with langchain_errors():
+            read = read_options(self.call_options(None, call))
+            effective, _ = effective_preferences(
+                instance=self.instance_preferences(),
+                environment=self.environment_preferences(),
+                policy=policy_of(self.policy),
+                call=read.preferences,
+                call_policy=read.policy,
+            )
+            return effective.describe()
+
+    # Generating
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002
+        **kwargs: Any,
+    ) -> ChatResult:
+        with langchain_errors():
+            options = self.call_options(stop, kwargs)
+            client = self.sync_client(**self.layers())
+            return chat_result(client.chat(messages_to_wire(messages), **options))
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002
+        **kwargs: Any,
+    ) -> ChatResult:
+        with langchain_errors():
+            options = self.call_options(stop, kwargs)
+            client = self.async_client(**self.layers())
+            return chat_result(await client.chat(messages_to_wire(messages), **options))
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        with langchain_errors():
+            options = _for_stream(self.call_options(stop, kwargs))
+            client = self.sync_client(**self.layers())
+            named = False
+            with client.stream(messages_to_wire(messages), **options) as stream:
+                for delta in stream:
+                    model = None if named else stream.model
+                    named = named or model is not None
+                    chunk = chunk_of(delta, model)
+                    if run_manager:
+                        run_manager.on_llm_new_token(delta.content, chunk=chunk)
+                    yield chunk
+                last = last_chunk(
+                    stream.completion, named=named, with_usage=self._with_usage(kwargs)
+                )
+            if run_manager:
+                run_manager.on_llm_new_token("", chunk=last)
+            yield last
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        with langchain_errors():
+            options = _for_stream(self.call_options(stop, kwargs))
+            client = self.async_client(**self.layers())
+            named = False
+            async with client.stream(messages_to_wire(messages), **options) as stream:
+                async for delta in stream:
+                    model = None if named else stream.model
+                    named = named or model is not None
+                    chunk = chunk_of(delta, model)
+                    if run_manager:
+                        await run_manager.on_llm_new_token(delta.content, chunk=chunk)
+                    yield chunk
+                last = last_chunk(
+                    stream.completion, named=named, with_usage=self._with_usage(kwargs)
+                )
+            if run_manager:
+                await run_manager.on_llm_new_token("", chunk=last)
+            yield last
+
+    def _with_usage(self, call: Mapping[str, Any]) -> bool:
+        return bool(call.get("stream_usage", self.stream_usage))
+
+    # Tools and structured output
+
+    def bind_tools(
+        self,
+        tools: Sequence[Mapping[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | bool | Mapping[str, Any] | None = None,
+        strict: bool | None = None,
+        parallel_tool_calls: bool | None = None,
+        require_parameters: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Return a runnable that offers tools to the model.
+
+        A forced tool call switches `require_parameters` on, so that no provider may ignore it: `describe()` shows it,
+        and a preference of your own or the argument here switches it off.
+
+        Args:
+            tools: Functions, classes, LangChain tools, and dicts of OpenAI's or Anthropic's shape; dicts of server
+                tools are handed on as they are.
+            tool_choice: `"auto"`, `"none"`, `"any"` (or True, or `"required"`), a tool's name, or the wire's object.
+            strict: Whether arguments must follow the schema exactly.
+            parallel_tool_calls: Whether the model may call several tools at once.
+            require_parameters: False leaves it off for a forced tool call too.
+            **kwargs: More keywords of every call.
+
+        Raises:
+            BadRequestError: `tool_choice` names a tool that is not there.
+
+        See https://openrouter.ai/docs/features/tool-calling
+        """
+        wire = [tool_to_wire(tool, strict=strict) for tool in tools]
+        choice = structured.tool_choice_to_wire(tool_choice, wire)
+        options: dict[str, Any] = {"tools": wire, "tool_choice": choice}
+        options["parallel_tool_calls"] = parallel_tool_calls
+        bound = {name: value for name, value in options.items() if value is not None}
+        model = self
+        if structured.is_forced(choice) and require_parameters is not False:
+            model = self._requiring_parameters()
+        return cast("Runnable[LanguageModelInput, AIMessage]", model.bind(**bound, **kwargs))
+
+    def with_structured_output(
+        self,
+        schema: Mapping[str, Any] | type | None = None,
+        *,
+        method: Method = "json_schema",
+        include_raw: bool = False,
+        strict: bool | None = None,
+        require_parameters: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
+        """Return a runnable that answers in the shape of a schema.
+
+        `require_parameters` is switched on, so that no provider may ignore the schema: `describe()` shows it, and a
+        preference of your own or the argument here switches it off.
+
+        Args:
+            schema: A pydantic class (also of pydantic 1), a TypedDict, a JSON schema or an OpenAI function.
+            method: `"json_schema"` (the API's structured output), `"function_calling"` (a forced tool call) or
+                `"json_mode"` (any JSON; the schema is only parsed into).
+            include_raw: Whether to return `{"raw": message, "parsed": ..., "parsing_error": ...}` and never raise.
+            strict: Whether the answer must follow the schema exactly, where the model can.
+            require_parameters: False leaves it off.
+            **kwargs: More keywords of every call.
+
+        Raises:
+            StructuredOutputError: From the runnable: the answer was cut off, refused or does not parse; it keeps the
+                raw message.
+
+        See https://openrouter.ai/docs/features/structured-outputs
+        """
+        model = self if require_parameters is False else self._requiring_parameters()
+        return structured.structured_output(
+            model, schema, method=method, include_raw=include_raw, strict=strict, **kwargs
+        )
+
+    def _requiring_parameters(self) -> Self:
+        """Return a model that demands support for all parameters, unless this one says something about it."""
+        own = self.instance_preferences().settings()
+        if "provider.require_parameters" in own:
+            return self
+        return self.with_routing(require_parameters=True)
+
+    # What LangChain asks of a model
+
+    @property
+    def _llm_type(self) -> str:
+        return "openrouter-chat"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        told = {
+            name: value for name in PARAMETERS if (value := getattr(self, name, None)) is not None
+        }
+        preferences = self.instance_preferences().to_wire()
+        return {"model": self.model, "base_url": self.base_url, **told, **preferences}
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params = super()._get_ls_params(stop=_as_list(stop or self.stop), **kwargs)
+        params["ls_provider"] = PROVIDER
+        named = kwargs.get("model") or kwargs.get("model_name") or self.model
+        params["ls_model_name"] = str(named)
+        return params
+
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        with langchain_errors():
+            client = self.sync_client(**self.layers())
+            options = self.call_options(stop, kwargs)
+            return request_key(client, options, output_version=self.output_version)
+
+    def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
+        usage: dict[str, Any] = {}
+        cost = 0.0
+        told = [output for output in llm_outputs if output]
+        for output in told:
+            _add_up(usage, output.get("token_usage") or {})
+            cost += output.get("cost") or 0.0
+        combined: dict[str, Any] = {"token_usage": usage, "model_name": self.model}
+        models = {output["model_name"] for output in told if "model_name" in output}
+        if len(models) == 1:
+            combined["model_name"] = models.pop()
+        return {**combined, "cost": cost} if any("cost" in output for output in told) else combined
+
+    def _resolve_model_profile(self) -> ModelProfile | None:
+        return model_profile(self.model)
+
+    def get_num_tokens(self, text: str) -> int:
+        """Estimate the tokens of a text: about four characters each. Exact counts come with every answer.
+
+        Args:
+            text: The text.
+        """
+        if self.custom_get_token_ids is not None:
+            return len(self.custom_get_token_ids(text))
+        return -(-len(text) // 4)
+
+    def get_num_tokens_from_messages(
+        self,
+        messages: Sequence[BaseMessage],
+        tools: Sequence[Mapping[str, Any] | type | Callable[..., Any] | BaseTool] | None = None,
+    ) -> int:
+        """Estimate the tokens of messages and tools. Exact counts come with every answer.
+
+        Args:
+            messages: The messages.
+            tools: Tools as `bind_tools` takes them.
+        """
+        offered = [tool_to_wire(tool, strict=None) for tool in tools or ()]
+        return count_tokens_approximately(
+            messages, tools=cast("list[BaseTool | dict[str, Any]]", offered)
+        )
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        """The field that is a secret, and the environment variable to read it from."""
+        return {"api_key": "OPENROUTER_API_KEY"}
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Say that `langchain_core.load` can dump this class.
+
+        It loads with `load(dumped, allowed_objects=[ChatOpenRouter],
+        valid_namespaces=["langchain_openrouter_routing"])`.
+        """
+        return True
+
+    # Copies
+
+    @classmethod
+    def by_field_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return fields under their own names; a profile that was only looked up is looked up again."""
+        named = super().by_field_names(values)
+        if isinstance(named.get("profile"), TableProfile):
+            del named["profile"]
+        return named
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy, with fields changed; what was derived from the old values is derived anew.
+
+        Args:
+            update: Fields to change, under any of their names.
+            deep: Whether to copy the values too.
+        """
+        with langchain_errors():
+            changed = type(self).by_field_names(update or {})
+        copied = super().model_copy(update=changed, deep=deep)
+        copied.__dict__.pop("_serialized", None)
+        if "model" in changed and isinstance(self.profile, TableProfile):
+            copied.profile = copied._resolve_model_profile()  # noqa: SLF001 (its own class)
+        return copied
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        # What LangChain made of the old value for its tracers.
+        self.__dict__.pop("_serialized", None)
+
+    def configurable_fields(
+        self, **kwargs: AnyConfigurableField
+    ) -> RunnableConfigurableFields[LanguageModelInput, AIMessage]:
+        """Make fields configurable per call through `config={"configurable": {...}}`, under any of their names."""
+        with langchain_errors():
+            named = type(self).by_field_names(kwargs)
+        return cast(
+            "RunnableConfigurableFields[LanguageModelInput, AIMessage]",
+            super().configurable_fields(**named),
+        )
+
+
+def _for_stream(options: dict[str, Any]) -> dict[str, Any]:
+    if (options.get("n") or 1) > 1:
+        raise BadRequestError(
+            f"a stream carries one answer, and n={options['n']} asks for several: use invoke or generate"
+        )
+    return options
+
+
+def _as_list(stop: list[str] | str | None) -> list[str] | None:
+    return [stop] if isinstance(stop, str) else stop or None
+
+
+def _add_up(total: dict[str, Any], usage: Mapping[str, Any]) -> None:
+    for name, value in usage.items():
+        if isinstance(value, Mapping):
+            _add_up(total.setdefault(name, {}), value)
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            total[name] = total.get(name, 0) + value
