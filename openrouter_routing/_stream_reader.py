@@ -139,6 +139,12 @@ class StreamReader:
         try:
             chunk = from_json(data)
         except ValueError:
+            if "\n" in data:
+                # Some gateways forget the empty line between two events.
+                for line in data.split("\n"):
+                    if not self.done:
+                        yield from self._take(line)
+                return
             raise self.interrupted(
                 f"the stream holds a line that is no JSON: {shorten(data)}", code="bad_data"
             ) from None

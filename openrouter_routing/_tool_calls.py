@@ -80,7 +80,7 @@ class ToolCallAssembler:
         index = fragment.get("index")
         index = index if isinstance(index, int) and not isinstance(index, bool) else None
 
-        place = self._find(index, call_id, name)
+        place = self._find(index, call_id, name, arguments)
         if place is None:
             place = len(self._calls)
             self._calls.append(_Call(index))
@@ -123,19 +123,22 @@ class ToolCallAssembler:
             for place, call in enumerate(self._calls)
         ]
 
-    def _find(self, index: int | None, call_id: str | None, name: str | None) -> int | None:
+    def _find(
+        self, index: int | None, call_id: str | None, name: str | None, arguments: str
+    ) -> int | None:
         if index is not None:
             place = self._place_of_index.get(index)
             if place is None:
                 place = self._adopt(index, call_id)
-            if place is None or not self._starts_another(self._calls[place], call_id, name):
+            if place is None or not _starts_another(self._calls[place], call_id, name, arguments):
                 return place
             del self._place_of_index[index]
             return None
         if call_id is not None:
-            for place, call in enumerate(self._calls):
-                if call.wire_id == call_id:
-                    return place
+            for place in reversed(range(len(self._calls))):
+                if self._calls[place].wire_id == call_id:
+                    another = _starts_another(self._calls[place], call_id, name, arguments)
+                    return None if another else place
             return None if name or not self._calls or self._calls[-1].id else len(self._calls) - 1
         if not self._calls or (name and self._calls[-1].name):
             return None
@@ -150,13 +153,24 @@ class ToolCallAssembler:
                 return place
         return None
 
-    @staticmethod
-    def _starts_another(call: _Call, call_id: str | None, name: str | None) -> bool:
-        return bool(name and call_id and call.wire_id and call_id != call.wire_id)
-
     def _unused(self, call_id: str, place: int) -> str:
         taken = {call.id for call in self._calls}
         return f"{call_id}_{place}" if call_id in taken else call_id
+
+
+def _starts_another(call: _Call, call_id: str | None, name: str | None, arguments: str) -> bool:
+    """Whether a fragment that seems to belong to a call begins another one: some providers number all calls 0."""
+    if name is None:
+        return False
+    if call_id is not None and call.wire_id is not None and call_id != call.wire_id:
+        return True
+    if not call.arguments:
+        return False
+    if name != call.name:
+        return True
+    return bool(
+        arguments and call_id is None and parse_arguments("".join(call.arguments))[1] is None
+    )
 
 
 def stable_id(generation_id: str | None, place: int) -> str:
