@@ -82,7 +82,12 @@ def _refused(outcome: Outcome, bodies: Bodies) -> bool:
     return "error" in outcome and not bodies
 
 
-LC, LI, OUR_LC, OUR_LI = "langchain-openrouter", "llama-index-llms-openrouter", "ours (LangChain)", "ours (LlamaIndex)"
+LC, LI, OUR_LC, OUR_LI = (
+    "langchain-openrouter",
+    "llama-index-llms-openrouter",
+    "ours (LangChain)",
+    "ours (LlamaIndex)",
+)
 PACKAGES = (LC, LI, OUR_LC, OUR_LI)
 
 _PRELUDE = {
@@ -99,11 +104,22 @@ def _chat(li: str = "") -> str:
 
 
 def _metadata(package: str) -> str:
-    return "meta = dict(r.response_metadata)\n" if package in (LC, OUR_LC) else "meta = dict(r.additional_kwargs)\n"
+    return (
+        "meta = dict(r.response_metadata)\n"
+        if package in (LC, OUR_LC)
+        else "meta = dict(r.additional_kwargs)\n"
+    )
 
 
-def _in_all(lc: str, li: str, our_li: str | None = None, our_lc: str | None = None) -> dict[str, str]:
-    return {LC: lc, LI: li, OUR_LC: our_lc or lc.replace("openrouter_provider", "provider"), OUR_LI: our_li or li}
+def _in_all(
+    lc: str, li: str, our_li: str | None = None, our_lc: str | None = None
+) -> dict[str, str]:
+    return {
+        LC: lc,
+        LI: li,
+        OUR_LC: our_lc or lc.replace("openrouter_provider", "provider"),
+        OUR_LI: our_li or li,
+    }
 
 
 def _constructed(provider: str) -> dict[str, str]:
@@ -158,7 +174,8 @@ CASES = (
     Case(
         "preferences survive `bind_tools` / `chat_with_tools`",
         _in_all(
-            _TOOL + "m = M(**kw).bind(provider={'only': ['azure']}).bind_tools([tool])\nr = m.invoke('Hi')\n",
+            _TOOL
+            + "m = M(**kw).bind(provider={'only': ['azure']}).bind_tools([tool])\nr = m.invoke('Hi')\n",
             _TOOL
             + "from llama_index.core.tools import FunctionTool\n"
             + "m = M(**kw, order=['azure'], is_function_calling_model=True)\n"
@@ -167,7 +184,8 @@ CASES = (
             + "from llama_index.core.tools import FunctionTool\n"
             + "m = M(**kw, order=['azure'])\n"
             + "r = m.chat_with_tools([FunctionTool.from_defaults(tool)], user_msg='Hi', provider={'only': ['azure']})\n",
-            _TOOL + "m = M(**kw).with_routing(only=['azure']).bind_tools([tool])\nr = m.invoke('Hi')\n",
+            _TOOL
+            + "m = M(**kw).with_routing(only=['azure']).bind_tools([tool])\nr = m.invoke('Hi')\n",
         ),
         lambda _, bodies: _provider(bodies).get("only") == ["azure"],
         "lost",
@@ -176,8 +194,10 @@ CASES = (
     Case(
         "the answer tells the provider and the native finish reason",
         _read_metadata(),
-        lambda outcome, _: outcome.get("meta", {}).get("provider") == "Azure"
-        and outcome["meta"].get("native_finish_reason") == "completed",
+        lambda outcome, _: (
+            outcome.get("meta", {}).get("provider") == "Azure"
+            and outcome["meta"].get("native_finish_reason") == "completed"
+        ),
         "dropped",
         "tests/langchain/test_metadata.py",
     ),
@@ -198,7 +218,9 @@ CASES = (
     Case(
         "the cost is there, and BYOK with it",
         _read_metadata(),
-        lambda outcome, _: outcome.get("meta", {}).get("cost") == 0.0001 and outcome["meta"].get("is_byok") is True,
+        lambda outcome, _: (
+            outcome.get("meta", {}).get("cost") == 0.0001 and outcome["meta"].get("is_byok") is True
+        ),
         "incomplete",
         "tests/core/test_route.py",
     ),
@@ -228,12 +250,17 @@ def run_case(package: str, case: Case) -> bool:
         server.play(json_answer(ANSWER))
         code = (
             f"import json\nURL = {server.base_url!r}\nout = {{}}\nmeta = None\ntry:\n"
-            + "".join(f"    {line}\n" for line in (_PRELUDE[package] + case.snippets[package]).splitlines())
+            + "".join(
+                f"    {line}\n"
+                for line in (_PRELUDE[package] + case.snippets[package]).splitlines()
+            )
             + "    out['meta'] = meta\nexcept Exception as error:\n    out['error'] = type(error).__name__\n"
             + "print('OUTCOME ' + json.dumps(out, default=str))\n"
         )
         python = peer_python() if package in (LC, LI) else Path(sys.executable)
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENROUTER_")}
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("OPENROUTER_")
+        }
         done = subprocess.run(
             [python, "-W", "ignore", "-c", code],
             capture_output=True, text=True, check=False, timeout=120, cwd=ROOT, env=environment,
@@ -261,12 +288,16 @@ def main() -> int:
             marks = "  ".join(f"{'kept' if kept[package] else 'LOST':>4}" for package in PACKAGES)
             print(f"{marks}  {case.wish}")
     if markdown:
-        print("| what you ask for | langchain-openrouter 0.2.9 | llama-index-llms-openrouter 0.6.0 | ours | held by |")
+        print(
+            "| what you ask for | langchain-openrouter 0.2.9 | llama-index-llms-openrouter 0.6.0 | ours | held by |"
+        )
         print("|---|---|---|---|---|")
         for case, kept in rows:
             cells = ["kept" if kept[package] else case.lost for package in (LC, LI)]
             ours = "kept" if kept[OUR_LC] and kept[OUR_LI] else "LOST"
-            print(f"| {case.wish} | {cells[0]} | {cells[1]} | {ours} | [{Path(case.test).stem}]({case.test}) |")
+            print(
+                f"| {case.wish} | {cells[0]} | {cells[1]} | {ours} | [{Path(case.test).stem}]({case.test}) |"
+            )
     return int(failed)
 
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from openrouter_routing.emulator import Emulator
 
-MODEL = "meta-llama/llama-3.3-70b-instruct"
-FALLBACKS = ["openai/gpt-4o-mini"]
+MODEL = "moonshotai/kimi-k2-0905"
+FALLBACKS = ["anthropic/claude-haiku-4.5"]
 EMBEDDING_MODEL = "openai/text-embedding-3-small"
 QUESTION = "In two sentences: why does it matter which provider serves a model?"
 DOCUMENT_QUESTIONS = (
@@ -50,7 +50,9 @@ def langchain_calls(emulator: Emulator | None) -> Iterator[tuple[str, str]]:
     chain = prompt | model | StrOutputParser()
     yield "as configured", chain.invoke(question)
 
-    pinned = prompt | model.bind(provider={"order": ["groq", "together"], "allow_fallbacks": False})
+    pinned = prompt | model.bind(
+        provider={"order": ["groq", "fireworks"], "allow_fallbacks": False}
+    )
     yield "provider= per call", (pinned | StrOutputParser()).invoke(question)
 
     cheapest = prompt | model.with_routing(sort="price") | StrOutputParser()
@@ -120,9 +122,10 @@ def service(*, live: bool) -> Iterator[Emulator | None]:
 
 def table(title: str, calls: Iterator[tuple[str, str]], log: RouteLog, console: Console) -> None:
     """Run the calls and print a row for each request they made, as it comes in."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    shown = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    shown = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for column in ("call", *COLUMNS):
         right = column in ("tokens", "cost USD")
         shown.add_column(column, justify="right" if right else "left", overflow="fold")
@@ -150,7 +153,7 @@ def run(*, live: bool = False) -> int:
             file=sys.stderr,
         )
         return 1
-    console = Console(width=None if sys.stdout.isatty() else 150)
+    console = Console(width=None if sys.stdout.isatty() else 160)
     if live and not os.environ.get("OPENROUTER_API_KEY"):
         console.print("LIVE=1 talks to OpenRouter: set OPENROUTER_API_KEY first.")
         return 1
