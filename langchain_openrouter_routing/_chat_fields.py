@@ -25,6 +25,9 @@ from openrouter_routing.preferences import (
 )
 from openrouter_routing.request import OPTIONS, PARAMETERS
 
+Number = int | float
+"""A number that is sent as it was set: pydantic would make 1.0 of a 1 where only `float` is named."""
+
 _PREFERENCE_FIELDS = (*PROVIDER_FIELDS, *(name for name in ROUTING_FIELDS if name != "metadata"))
 """The routing preferences that are fields of the model; `metadata` is LangChain's own, so the API's is in `routing`."""
 
@@ -62,8 +65,8 @@ class ChatFields(Connection, BaseChatModel):
     enforce_distillable_text: bool | None = None
     quantizations: list[str] | None = None
     sort: str | dict[str, Any] | None = None
-    preferred_min_throughput: float | dict[str, Any] | None = None
-    preferred_max_latency: float | dict[str, Any] | None = None
+    preferred_min_throughput: Number | dict[str, Any] | None = None
+    preferred_max_latency: Number | dict[str, Any] | None = None
     max_price: dict[str, Any] | None = None
     options: dict[str, Any] | None = None
 
@@ -90,14 +93,14 @@ class ChatFields(Connection, BaseChatModel):
 
     # Parameters: https://openrouter.ai/docs/api-reference/parameters
 
-    temperature: float | None = None
-    top_p: float | None = None
+    temperature: Number | None = None
+    top_p: Number | None = None
     top_k: int | None = None
-    top_a: float | None = None
-    min_p: float | None = None
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
-    repetition_penalty: float | None = None
+    top_a: Number | None = None
+    min_p: Number | None = None
+    frequency_penalty: Number | None = None
+    presence_penalty: Number | None = None
+    repetition_penalty: Number | None = None
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
     stop: list[str] | str | None = None
@@ -105,7 +108,7 @@ class ChatFields(Connection, BaseChatModel):
     seed: int | None = None
     n: int | None = Field(default=None, ge=1)
     """How many answers to make; a stream carries one."""
-    logit_bias: dict[str, float] | None = None
+    logit_bias: dict[str, Number] | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = None
     parallel_tool_calls: bool | None = None

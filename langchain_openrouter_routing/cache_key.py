@@ -73,7 +73,9 @@ def _canonical(value: Any) -> bytes:
 def _sorted(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(name): _sorted(value[name]) for name in sorted(value, key=str)}
-    return [_sorted(item) for item in value] if isinstance(value, (list, tuple)) else value
+    if isinstance(value, (list, tuple)):
+        return [_sorted(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _digest(value: Any) -> str:

@@ -1,0 +1,313 @@
+"""Every way a caller can say a preference reaches the wire, and survives what LangChain wraps around the model."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import warnings
+from typing import Any
+
+import pytest
+from langchain.agents import create_agent
+from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
+from langchain_core.load import dumpd, dumps, load
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import ConfigurableField, Runnable
+from langchain_core.tools import tool
+from pydantic import BaseModel
+
+from langchain_openrouter_routing import ChatOpenRouter
+from openrouter_routing import ProviderPreferences, RoutingPreferences, routing
+from openrouter_routing.emulator import Emulator
+from tests.langchain.conftest import MakeModel
+
+WANTED = {"order": ["azure"], "allow_fallbacks": False}
+
+
+@tool
+def weather(city: str) -> str:
+    """Tell the weather of a city."""
+    return f"Sun over {city}."
+
+
+class City(BaseModel):
+    """A city."""
+
+    name: str
+
+
+def sent(emulator: Emulator, place: int = -1) -> dict[str, Any]:
+    body: Any = emulator.requests[place].json
+    return body
+
+
+def provider_of(emulator: Emulator, place: int = -1) -> Any:
+    return sent(emulator, place).get("provider")
+
+
+# Saying it
+
+SAID_AT_CONSTRUCTION: list[dict[str, Any]] = [
+    {"provider": WANTED},
+    {"provider": ProviderPreferences(**WANTED)},
+    {"openrouter_provider": WANTED},
+    dict(WANTED),
+    {"routing": {"provider": WANTED}},
+    {"routing": RoutingPreferences(provider=WANTED)},
+    {"provider": {"order": ["azure"]}, "allow_fallbacks": False},
+    {"extra_body": {"provider": WANTED}},
+    {"model_kwargs": {"provider": WANTED}},
+]
+
+
+@pytest.mark.parametrize("fields", SAID_AT_CONSTRUCTION, ids=lambda fields: "+".join(fields))
+def test_a_constructor_says_it(
+    emulator: Emulator, make_model: MakeModel, fields: dict[str, Any]
+) -> None:
+    answer = make_model(**fields).invoke("Hi")
+    assert provider_of(emulator) == WANTED
+    assert answer.response_metadata["provider"] == "Azure"
+
+
+SAID_PER_CALL: list[dict[str, Any]] = [
+    {"provider": WANTED},
+    {"provider": ProviderPreferences(**WANTED)},
+    {"openrouter_provider": WANTED},
+    dict(WANTED),
+    {"routing": {"provider": WANTED}},
+    {"extra_body": {"provider": WANTED}},
+]
+
+
+@pytest.mark.parametrize("call", SAID_PER_CALL, ids=lambda call: "+".join(call))
+def test_a_call_says_it(emulator: Emulator, make_model: MakeModel, call: dict[str, Any]) -> None:
+    make_model().invoke("Hi", **call)
+    assert provider_of(emulator) == WANTED
+
+
+@pytest.mark.parametrize("call", SAID_PER_CALL, ids=lambda call: "+".join(call))
+def test_a_binding_says_it(emulator: Emulator, make_model: MakeModel, call: dict[str, Any]) -> None:
+    make_model().bind(**call).with_config(tags=["bound"]).invoke("Hi")
+    assert provider_of(emulator) == WANTED
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"provider": WANTED},
+        dict(WANTED),
+        {"preferences": {"provider": WANTED}},
+        {"preferences": RoutingPreferences(provider=WANTED)},
+    ],
+    ids=lambda fields: "+".join(fields),
+)
+def test_with_routing_says_it(
+    emulator: Emulator, make_model: MakeModel, fields: dict[str, Any]
+) -> None:
+    fields = dict(fields)
+    value = fields.pop("preferences", None)
+    llm = make_model(zdr=False)
+    derived = llm.with_routing(value, **fields)
+    assert type(derived) is ChatOpenRouter
+    derived.invoke("Hi")
+    assert provider_of(emulator) == {**WANTED, "zdr": False}
+    llm.invoke("Hi")
+    assert provider_of(emulator) == {"zdr": False}
+
+
+def test_layers_merge_field_by_field(emulator: Emulator, make_model: MakeModel) -> None:
+    llm = make_model(provider={"zdr": False, "sort": "latency"}, models=["openai/gpt-4o-mini"])
+    with routing(sort="throughput", allow_fallbacks=True):
+        llm.invoke("Hi", provider={"sort": "price", "zdr": None})
+    assert provider_of(emulator) == {"sort": "price", "allow_fallbacks": True}
+    assert sent(emulator)["models"] == ["openai/gpt-4o-mini"]
+    llm.invoke("Hi", models=None)
+    assert "models" not in sent(emulator)
+
+
+def test_a_policy_of_any_layer_holds(emulator: Emulator, make_model: MakeModel) -> None:
+    llm = make_model(policy={"only": ["openai", "azure"]}).with_routing(policy={"zdr": False})
+    with routing(policy={"data_collection": "deny"}):
+        llm.invoke("Hi", data_collection="allow", policy={"only": ["azure"]})
+    held = provider_of(emulator)
+    assert held["only"] == ["azure"]
+    assert held["data_collection"] == "deny"
+
+
+def test_configurable_fields_say_it(emulator: Emulator, make_model: MakeModel) -> None:
+    llm = make_model(order=["openai"]).configurable_fields(
+        provider=ConfigurableField(id="provider"), model_name=ConfigurableField(id="model")
+    )
+    llm.invoke("Hi", config={"configurable": {"provider": {"allow_fallbacks": False}}})
+    assert provider_of(emulator) == {"order": ["openai"], "allow_fallbacks": False}
+    chosen = llm.with_config(configurable={"model": "openai/gpt-4o-mini"})
+    assert chosen.invoke("Hi").response_metadata["model_name"].startswith("openai/gpt-4o-mini")
+    llm.invoke("Hi")
+    assert sent(emulator)["model"] == "openai/gpt-5-mini"
+    assert provider_of(emulator) == {"order": ["openai"]}
+
+
+def test_configurable_alternatives_say_it(emulator: Emulator, make_model: MakeModel) -> None:
+    llm = make_model().configurable_alternatives(
+        ConfigurableField(id="which"), default_key="any", azure=make_model(provider=WANTED)
+    )
+    llm.invoke("Hi", config={"configurable": {"which": "azure"}})
+    assert provider_of(emulator) == WANTED
+    llm.invoke("Hi")
+    assert provider_of(emulator) is None
+
+
+def test_a_configured_model_gets_the_profile_of_its_name(make_model: MakeModel) -> None:
+    llm = make_model().configurable_fields(model=ConfigurableField(id="model"))
+    chosen: Any = llm.with_config(configurable={"model": "openai/gpt-4o-mini"})
+    prepared, _ = llm._prepare(chosen.config)
+    assert prepared.profile["max_input_tokens"] == 128_000
+    kept = make_model(profile={"max_input_tokens": 7}).model_copy(update={"model": "a/b"})
+    assert kept.profile == {"max_input_tokens": 7}
+
+
+def test_middleware_says_it_in_model_settings(emulator: Emulator, make_model: MakeModel) -> None:
+    class Settings(AgentMiddleware):  # type: ignore[type-arg]
+        def wrap_model_call(self, request: ModelRequest, handler: Any) -> ModelResponse:
+            return handler(request.override(model_settings={"provider": WANTED}))  # type: ignore[no-any-return]
+
+    agent = create_agent(make_model(zdr=False), [weather], middleware=[Settings()])
+    agent.invoke({"messages": [("user", "What is the weather in Bern?")]})
+    assert len(emulator.requests) == 2
+    for place in (0, 1):
+        assert provider_of(emulator, place) == {**WANTED, "zdr": False}
+
+
+# Surviving
+
+
+def routed(make_model: MakeModel) -> ChatOpenRouter:
+    return make_model(models=["openai/gpt-4o-mini"]).with_routing(provider=WANTED)
+
+
+def check(emulator: Emulator) -> None:
+    body = sent(emulator)
+    held = {name: body["provider"][name] for name in WANTED}
+    assert (held, body["models"]) == (WANTED, ["openai/gpt-4o-mini"])
+
+
+def test_it_survives_bind_tools(emulator: Emulator, make_model: MakeModel) -> None:
+    routed(make_model).bind_tools([weather]).invoke("What is the weather in Bern?")
+    check(emulator)
+    assert sent(emulator)["tools"][0]["function"]["name"] == "weather"
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+def test_it_survives_with_structured_output(
+    emulator: Emulator, make_model: MakeModel, method: Any
+) -> None:
+    structured = routed(make_model).with_structured_output(City, method=method)
+    structured.invoke('Name a city as JSON with the key "name": "Bern"')
+    check(emulator)
+    assert provider_of(emulator)["require_parameters"] is True
+
+
+def test_a_call_survives_with_structured_output(emulator: Emulator, make_model: MakeModel) -> None:
+    structured = make_model().with_structured_output(City)
+    structured.invoke('Name a city: "Bern"', provider=WANTED)
+    assert provider_of(emulator) == {**WANTED, "require_parameters": True}
+
+
+def test_it_survives_chains_fallbacks_and_retries(
+    emulator: Emulator, make_model: MakeModel
+) -> None:
+    down = emulator.fault(kind="down", times=1, path="/chat/completions")
+    prompt = ChatPromptTemplate.from_template("Say {word}")
+    chain: Runnable[Any, str] = (
+        prompt | routed(make_model).with_retry(stop_after_attempt=2) | StrOutputParser()
+    )
+    assert chain.invoke({"word": "Bern"})
+    assert down.fired == 1
+    assert len(emulator.requests) == 2
+    check(emulator)
+    emulator.clear()
+    emulator.fault(kind="down", times=1, path="/chat/completions")
+    backup = routed(make_model)
+    make_model().with_fallbacks([backup]).invoke("Hi")
+    assert provider_of(emulator, 0) is None
+    check(emulator)
+
+
+def test_it_survives_an_agent(emulator: Emulator, make_model: MakeModel) -> None:
+    agent = create_agent(routed(make_model), [weather], response_format=City)
+    done = agent.invoke({"messages": [("user", 'The weather in "Bern"?')]})
+    assert len(emulator.requests) >= 2
+    for place in range(len(emulator.requests)):
+        assert {name: provider_of(emulator, place)[name] for name in WANTED} == WANTED
+    assert done["structured_response"] == City(name="Bern")
+
+
+def test_langchain_loses_a_binding_where_with_routing_stays(
+    emulator: Emulator, make_model: MakeModel
+) -> None:
+    lost: Any = make_model().bind(provider=WANTED)
+    lost.bind_tools([weather]).invoke("Hi")
+    assert provider_of(emulator) is None
+    make_model().with_routing(provider=WANTED).bind_tools([weather]).invoke("Hi")
+    assert provider_of(emulator) == WANTED
+
+
+def _loaded(llm: ChatOpenRouter) -> ChatOpenRouter:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        loaded: ChatOpenRouter = load(
+            dumpd(llm),
+            allowed_objects=[ChatOpenRouter],
+            valid_namespaces=["langchain_openrouter_routing"],
+            secrets_map={"OPENROUTER_API_KEY": "sk-or-v1-secret"},
+        )
+    return loaded
+
+
+COPIES = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda llm: pickle.loads(pickle.dumps(llm)),
+    "model_copy": lambda llm: llm.model_copy(),
+    "model_copy deep": lambda llm: llm.model_copy(deep=True),
+    "dump and load": _loaded,
+    "validate": lambda llm: ChatOpenRouter.model_validate(dict(llm)),
+}
+
+
+@pytest.mark.parametrize("how", COPIES)
+def test_it_survives_being_copied(emulator: Emulator, make_model: MakeModel, how: str) -> None:
+    llm = routed(make_model).with_routing(policy={"zdr": False}, session_id="s-7")
+    llm.invoke("Hi")
+    check(emulator)
+    before = sent(emulator)
+    duplicate = COPIES[how](llm)
+    duplicate.invoke("Hi")
+    assert sent(emulator) == before
+    assert type(duplicate) is ChatOpenRouter
+
+
+def test_copies_share_a_client_of_the_callers_own(
+    emulator: Emulator, make_model: MakeModel
+) -> None:
+    import httpx
+
+    with httpx.Client(headers={"X-Mine": "yes"}) as client:
+        llm = make_model(http_client=client)
+        copy.deepcopy(llm).invoke("Hi")
+        llm.with_routing(sort="price").invoke("Hi")
+    assert [request.headers.get("x-mine") for request in emulator.requests] == ["yes", "yes"]
+
+
+def test_no_dump_shows_a_secret(make_model: MakeModel) -> None:
+    llm = make_model(default_headers={"X-Key": "gw-secret"})
+    for text in (
+        dumps(llm),
+        repr(llm),
+        str(llm),
+        str(dumpd(llm.bind(sort="price"))),
+        str(llm.asdict()),
+    ):
+        assert "sk-or-v1-secret" not in text
+        assert "gw-secret" not in text
