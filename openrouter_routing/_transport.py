@@ -234,14 +234,9 @@ def is_transport_error(error: BaseException) -> bool:
 def connection_error(error: BaseException, call: Call) -> errors.OpenRouterError:
     """Turn a failure of the connection, before the answer began, into ours."""
     names = _names(error)
-    cause = type(error.__cause__).__name__
     said = redact(str(error)) or type(error).__name__
     base_url = call.settings.base_url
-    # httpx-aiohttp reports a connection that the server closed as a connect timeout.
-    if (
-        cause == "ServerDisconnectedError"
-        or {"RemoteProtocolError", "ReadError", "WriteError"} & names
-    ):
+    if {"RemoteProtocolError", "ReadError", "WriteError"} & names or _closed_by_server(error):
         return errors.APIConnectionError(
             compose(
                 f"the connection to {base_url} broke before an answer came: {said}",
@@ -268,6 +263,12 @@ def connection_error(error: BaseException, call: Call) -> errors.OpenRouterError
         ),
         code="connect",
     )
+
+
+def _closed_by_server(error: BaseException) -> bool:
+    """Whether aiohttp lost a connection that it had: httpx-aiohttp reports that as a connect timeout."""
+    cause = _names(error.__cause__) if error.__cause__ is not None else set()
+    return "ClientConnectionError" in cause and not {"ClientConnectorError", "TimeoutError"} & cause
 
 
 def timed_out(call: Call, what: str) -> errors.APITimeoutError:

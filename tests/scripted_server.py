@@ -86,6 +86,7 @@ class ScriptedServer:
         self.connections = 0
         self.open_connections = 0
         self._answers: list[Answer] = []
+        self._last: Answer = error_answer(500, {"code": 500, "message": "nothing was scripted"})
         self._responder: Callable[[Recorded], Answer] | None = None
         self._changed = threading.Condition()
         self._stopping = threading.Event()
@@ -179,9 +180,9 @@ class ScriptedServer:
     def _next_answer(self, request: Recorded) -> Answer:
         if self._responder is not None:
             return self._responder(request)
-        if not self._answers:
-            return error_answer(500, {"code": 500, "message": "the test scripted no answer"})
-        return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if self._answers:
+            self._last = self._answers.pop(0)
+        return self._last
 
     def _play(self, connection: socket.socket, request: Recorded, answer: Answer) -> bool:
         """Play an answer; say whether the connection can take another request."""
