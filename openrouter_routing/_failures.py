@@ -139,7 +139,7 @@ def error_in(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
         return error if isinstance(error, Mapping) else {"message": str(error)}
     choices = body.get("choices")
     for choice in choices if isinstance(choices, list) else ():
-        if not isinstance(choice, Mapping):
+        if not isinstance(choice, dict):
             continue
         error = choice.get("error")
         if error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 # The package's public face reads whole responses only; these two decoders are what it is made of. The dependency's
@@ -129,27 +129,28 @@ class StreamReader:
         now = time.monotonic()
         self.last_event += now - max(handed_on, self.last_event)
 
-    def _take(self, data: str) -> Iterator[Delta]:
+    def _take(self, data: str) -> Iterable[Delta]:
         if data[:1] in ("", ":"):
             # Some gateways send the keep-alive comment as data.
-            return
+            return ()
         if data.strip() == "[DONE]":
             self.done = True
-            return
+            return ()
         try:
             chunk = from_json(data)
         except ValueError:
             if "\n" in data:
-                # Some gateways forget the empty line between two events.
-                for line in data.split("\n"):
-                    if not self.done:
-                        yield from self._take(line)
-                return
+                return self._take_lines(data)
             raise self.interrupted(
                 f"the stream holds a line that is no JSON: {shorten(data)}", code="bad_data"
             ) from None
-        if isinstance(chunk, dict):
-            yield from self.take_chunk(chunk)
+        return self.take_chunk(chunk) if isinstance(chunk, dict) else ()
+
+    def _take_lines(self, data: str) -> Iterator[Delta]:
+        """Take in what some gateways send: several chunks without the empty line between two events."""
+        for line in data.split("\n"):
+            if not self.done:
+                yield from self._take(line)
 
     def take_chunk(self, chunk: dict[str, Any]) -> list[Delta]:
         """Take one chunk in and return what it added.

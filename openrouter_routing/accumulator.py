@@ -13,19 +13,10 @@ from typing import Any
 from openrouter_routing._reasoning import join_reasoning_details
 from openrouter_routing._tool_calls import ToolCallAssembler, ToolCallDelta
 
-_KNOWN_DELTA_KEYS = frozenset(
-    (
-        "content",
-        "reasoning",
-        "reasoning_details",
-        "tool_calls",
-        "refusal",
-        "images",
-        "audio",
-        "annotations",
-        "role",
-    )
+_CHOICE_KEYS = frozenset(
+    ("index", "delta", "message", "finish_reason", "native_finish_reason", "logprobs", "error")
 )
+_TEXT_KEYS = frozenset(("content", "role"))
 _NOT_TOP_LEVEL = frozenset(("choices", "usage", "error", "object"))
 
 
@@ -86,6 +77,12 @@ class _Choice:
         self.native_finish_reason: str | None = None
         self.extra: dict[str, Any] = {}
         self.unknown: dict[str, Any] = {}
+
+    def keep_unknown(self, entry: Mapping[str, Any]) -> None:
+        """Keep the fields of a choice that this package does not know, as they were told last."""
+        for key, value in entry.items():
+            if key not in _CHOICE_KEYS and value is not None:
+                self.unknown[key] = value
 
 
 class Accumulator:
@@ -149,20 +146,20 @@ class Accumulator:
             if value is not None and key not in _NOT_TOP_LEVEL:
                 top[key] = value
         usage = chunk.get("usage")
-        if usage and isinstance(usage, Mapping):
+        if usage and isinstance(usage, dict):
             self._usage.update({key: value for key, value in usage.items() if value is not None})
         deltas: list[Delta] = []
         entries = chunk.get("choices")
         if not isinstance(entries, list):
             return deltas
         for place, entry in enumerate(entries):
-            if isinstance(entry, Mapping):
+            if isinstance(entry, dict):
                 delta = self._add_choice(entry, place)
                 if delta is not None:
                     deltas.append(delta)
         return deltas
 
-    def _add_choice(self, entry: Mapping[str, Any], place: int) -> Delta | None:
+    def _add_choice(self, entry: dict[str, Any], place: int) -> Delta | None:
         index = entry.get("index")
         if not isinstance(index, int):
             index = place
@@ -176,14 +173,13 @@ class Accumulator:
         logprobs = entry.get("logprobs")
         if isinstance(logprobs, dict):
             choice.logprobs.append(logprobs)
-        for key in entry.keys() - _CHOICE_KEYS:
-            if entry[key] is not None:
-                choice.unknown[key] = entry[key]
+        if not entry.keys() <= _CHOICE_KEYS:
+            choice.keep_unknown(entry)
         body = entry.get("delta")
-        if not isinstance(body, Mapping):
+        if not isinstance(body, dict):
             # Some gateways answer a streamed request with whole messages.
             body = entry.get("message")
-            if not isinstance(body, Mapping):
+            if not isinstance(body, dict):
                 return None
         content = body.get("content")
         if type(content) is not str:
@@ -192,9 +188,10 @@ class Accumulator:
         added = bool(content)
         if added:
             choice.text.append(content)
-        for key in body:
-            if key != "content" and key != "role" and body[key]:
-                added = _add_part(choice, delta, key, body[key]) or added
+        if not body.keys() <= _TEXT_KEYS:
+            for key, value in body.items():
+                if value and key not in _TEXT_KEYS:
+                    added = _add_part(choice, delta, key, value) or added
         if isinstance(logprobs, dict):
             delta.logprobs = logprobs
             added = True
@@ -248,11 +245,6 @@ class Accumulator:
             entry["logprobs"] = _join_logprobs(choice.logprobs)
         entry.update(choice.unknown)
         return entry
-
-
-_CHOICE_KEYS = frozenset(
-    ("index", "delta", "message", "finish_reason", "native_finish_reason", "logprobs", "error")
-)
 
 
 def _add_part(choice: _Choice, delta: Delta, key: str, value: Any) -> bool:
