@@ -274,7 +274,8 @@ class Catalog:
         """Take a snapshot of a live service.
 
         Endpoints with zero data retention are marked as such when the client also has
-        `zdr_endpoints()`; whether an endpoint collects data is not public and stays unknown.
+        `zdr_endpoints()`, and models for embeddings are found when it has `embedding_models()`.
+        Whether an endpoint collects data is not public and stays unknown.
 
         Args:
             client: Anything with `models()` and `endpoints(model_id)` that give wire objects; a
@@ -287,8 +288,12 @@ class Catalog:
         Raises:
             CatalogError: A model is not listed, or an answer is malformed.
         """
+        models = None if models is None else list(models)
         listed = {str(entry.get("id")): entry for entry in _unwrap(client.models())}
-        wanted = list(listed) if models is None else list(models)
+        list_embedding = getattr(client, "embedding_models", None)
+        if list_embedding is not None and (models is None or not set(models) <= listed.keys()):
+            listed |= {str(entry.get("id")): entry for entry in _unwrap(list_embedding())}
+        wanted = list(listed) if models is None else models
         chosen: list[dict[str, object]] = []
         for identity in wanted:
             if identity not in listed:

@@ -27,7 +27,7 @@ from openrouter_routing.emulator._listing import (
 from openrouter_routing.emulator._recording import RecordedRequest
 from openrouter_routing.emulator._replies import Reply, ReplyResponse, json_reply
 from openrouter_routing.emulator._service import Service
-from openrouter_routing.emulator._spoiling import spoil_path
+from openrouter_routing.emulator._spoiling import spoil_listing
 from openrouter_routing.emulator._validation import check_key
 from openrouter_routing.emulator._vectors import embeddings, rerank
 
@@ -55,9 +55,9 @@ def build_app(
             record: RecordedRequest = request.scope["record"]
             try:
                 check_key(record, service.settings)
-                reply = spoil_path(service.faults, record.path)
-                if reply is None:
-                    reply = handler(service, record, request)
+                reply = handler(service, record, request)
+                if record.method == "GET" and (fault := service.faults.hit(None, record.path)):
+                    reply = spoil_listing(fault, reply)
             except ServiceError as error:
                 reply = error.reply({"X-Generation-Id": service.new_id("gen")})
             return ReplyResponse(reply, closing, sockets)

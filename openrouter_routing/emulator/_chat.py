@@ -19,6 +19,9 @@ from openrouter_routing.emulator._service import Service, Settings
 from openrouter_routing.emulator._spoiling import spoil_body, spoil_stream
 from openrouter_routing.emulator._tokens import count_prompt_tokens
 from openrouter_routing.emulator._validation import check_chat, read_body
+from openrouter_routing.endpoint import Endpoint
+
+_MILLISECONDS = 1000
 
 
 def chat(service: Service, record: RecordedRequest) -> Reply:
@@ -78,14 +81,24 @@ def _reply(
         reply = spoil_stream(fault, chunks, routed.endpoint, body, headers)
     else:
         steps: list[Step] = [COMMENT] if settings.comments else []
-        for chunk in chunks:
-            if settings.chunk_delay:
-                steps.append(Pause(settings.chunk_delay))
+        first_delay, delay = _delays(routed.endpoint, settings)
+        for place, chunk in enumerate(chunks):
+            if pause := delay if place else first_delay:
+                steps.append(Pause(pause))
             steps.append(event(chunk))
         reply = Reply(200, [*steps, DONE], headers, "text/event-stream", chunked=True)
     if settings.split_bytes is None:
         return reply
     return replace(reply, steps=_split(reply.steps, settings.split_bytes))
+
+
+def _delays(endpoint: Endpoint, settings: Settings) -> tuple[float, float]:
+    """Give the seconds before the first chunk and before each further one."""
+    if not settings.paced:
+        return settings.chunk_delay, settings.chunk_delay
+    latency = endpoint.latency and endpoint.latency.p50
+    throughput = endpoint.throughput and endpoint.throughput.p50
+    return (latency or 0.0) / _MILLISECONDS, 1 / throughput if throughput else 0.0
 
 
 def _split(steps: Iterable[Step], size: int) -> Iterable[Step]:

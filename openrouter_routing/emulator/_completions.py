@@ -142,7 +142,7 @@ def complete(
         "object": "chat.completion",
         "choices": choices,
         "system_fingerprint": _fingerprint(endpoint),
-        "service_tier": endpoint.service_tier or "default",
+        "service_tier": endpoint.service_tier or ("default" if body.get("service_tier") else None),
         "usage": usage.to_wire(endpoint, byok=byok),
     }
 

@@ -101,7 +101,7 @@ class Fault:
         if self.path is not None and self.path != path:
             return False
         if endpoint is None:
-            return self.path is not None and self.provider is None and self.model is None
+            return self.path is not None
         if self.model is not None and self.model not in (endpoint.model, *endpoint.model_aliases):
             return False
         if self.provider is None:

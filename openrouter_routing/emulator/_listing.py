@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from openrouter_routing.catalog import Model
 from openrouter_routing.emulator._errors import ServiceError
@@ -26,13 +26,15 @@ def list_models(service: Service, query: Mapping[str, str]) -> dict[str, object]
     ]
     offset, limit = _number(query, "offset", 0), _number(query, "limit", len(models))
     page = models[offset : offset + limit]
-    return {"data": [model.to_wire() for model in page], "total_count": len(models)}
+    more = f"/api/v1/models?offset={offset + limit}&limit={limit}"
+    following = more if offset + limit < len(models) else None
+    return _models_page(page, len(models), following)
 
 
 def list_embedding_models(service: Service) -> dict[str, object]:
     """List the models that make embeddings."""
     models = [m for m in service.catalog.models if "embeddings" in m.output_modalities]
-    return {"data": [model.to_wire() for model in models], "total_count": len(models)}
+    return _models_page(models, len(models), None)
 
 
 def show_model(service: Service, identity: str) -> dict[str, object]:
@@ -115,6 +117,11 @@ def show_credits(service: Service) -> dict[str, object]:
 
 
 _PERIODS = ("", "_daily", "_weekly", "_monthly")
+
+
+def _models_page(models: Sequence[Model], total: int, following: str | None) -> dict[str, object]:
+    data = [model.to_wire() for model in models]
+    return {"data": data, "total_count": total, "links": {"next": following}}
 
 
 def _find(service: Service, identity: str) -> Model:

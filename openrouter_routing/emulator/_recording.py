@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
@@ -32,6 +33,18 @@ class RecordedRequest:
     body: bytes = field(repr=False)
     status: int | None = None
     disconnected: bool = False
+    _left: threading.Event = field(default_factory=threading.Event, init=False, repr=False)
+
+    def wait_disconnected(self, timeout: float = 5.0) -> bool:
+        """Wait until the client has hung up.
+
+        Args:
+            timeout: At most this many seconds.
+
+        Returns:
+            Whether it has.
+        """
+        return self._left.wait(timeout)
 
     @property
     def json(self) -> dict[str, object]:
@@ -88,6 +101,7 @@ class Recorder:
         await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
         if not answering.done() and not complete:
             record.disconnected = True
+            record._left.set()  # noqa: SLF001 - the recorder owns the record
             answering.cancel()
         leaving.cancel()
         await asyncio.wait({answering, leaving})

@@ -41,6 +41,8 @@ class Scripted:
         wait: list[Step] = [] if self.delay is None else [Pause(self.delay)]
         end: list[Step] = [HangUp(reset=False)] if self.hang_up else []
         headers = {k: v for k, v in self.headers.items() if k.lower() != "content-type"}
+        if (identity := _identity(self.body)) is not None:
+            headers = {"X-Generation-Id": identity, **headers}
         media = {k.lower(): v for k, v in self.headers.items()}.get("content-type")
         body = self.body
         if isinstance(body, Mapping) and stream and "choices" in body:
@@ -56,6 +58,14 @@ class Scripted:
         plain = json_reply(body, status=self.status, headers=headers)
         kind = media or plain.media_type
         return Reply(self.status, [*wait, *plain.steps, *end], headers, kind, chunked=self.hang_up)
+
+
+def _identity(body: Plain) -> str | None:
+    first = (
+        next((i for i in body if isinstance(i, Mapping)), {}) if isinstance(body, list) else body
+    )
+    identity = first.get("id") if isinstance(first, Mapping) else None
+    return identity if isinstance(identity, str) else None
 
 
 def _step(item: object) -> Step:

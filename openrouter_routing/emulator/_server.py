@@ -54,6 +54,8 @@ class Emulator:
         byok: Slugs of providers that the user's own key pays for.
         presets: The settings of presets by slug.
         chunk_delay: Seconds between the chunks of a stream.
+        paced: Whether an endpoint takes the time to its first token, and between the chunks of a
+            stream, that its catalog entry says.
         comments: Whether streams begin with the service's keep-alive comment.
         split_bytes: Cuts the writes of streams to this many bytes, in the middle of lines and
             characters.
@@ -79,6 +81,7 @@ class Emulator:
         byok: Collection[str] = (),
         presets: Mapping[str, Mapping[str, object]] | None = None,
         chunk_delay: float = 0.0,
+        paced: bool = False,
         comments: bool = True,
         split_bytes: int | None = None,
         generation_lookups: int = 1,
@@ -88,6 +91,7 @@ class Emulator:
             byok=frozenset(byok),
             presets=presets or {},
             chunk_delay=chunk_delay,
+            paced=paced,
             comments=comments,
             split_bytes=split_bytes,
             generation_lookups=generation_lookups,
@@ -164,8 +168,8 @@ class Emulator:
             retry_after: The Retry-After header, in seconds.
             after_chunks: How many chunks of a stream come before it.
             delay: Seconds, for `slow` and `stall`; a stall without it lasts until somebody leaves.
-            path: Only requests to this path, such as `"/embeddings"`; with neither provider nor
-                model the path itself fails, before anything is routed.
+            path: Only requests to this path, such as `"/embeddings"`; the only way to hit a path
+                that has no provider, such as `"/models"`.
             details: Further parts of the error: `message`, `error_type`, `raw`, `provider_code`;
                 `code` and more for `availability`; `comments=True` for a stall with signs of life;
                 `abrupt=True` for a cut that closes the connection.

@@ -29,6 +29,7 @@ class Settings:
     presets: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     region: str = "iad"
     chunk_delay: float = 0.0
+    paced: bool = False
     comments: bool = True
     split_bytes: int | None = None
     generation_lookups: int = 1

@@ -7,7 +7,7 @@ from typing import Any
 
 from openrouter_routing.emulator._chunks import COMMENT, DONE, event
 from openrouter_routing.emulator._errors import ServiceError, availability_error
-from openrouter_routing.emulator._faults import FAILURES, Fault, Faults
+from openrouter_routing.emulator._faults import FAILURES, Fault
 from openrouter_routing.emulator._replies import HangUp, Pause, Reply, Step, json_bytes, json_reply
 from openrouter_routing.endpoint import Endpoint
 
@@ -206,15 +206,12 @@ def _retry_after(fault: Fault) -> dict[str, str]:
     return {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
 
 
-def spoil_path(faults: Faults, path: str) -> Reply | None:
-    """Apply a fault that is meant for a path as a whole, before anything is routed.
+def spoil_listing(fault: Fault, reply: Reply) -> Reply:
+    """Spoil the answer of a path that only tells, such as `/models`.
 
     Raises:
         ServiceError: The fault answers with an error.
     """
-    fault = faults.hit(None, path)
-    if fault is None:
-        return None
     status = fault.failure_status
     if status is not None:
         _, kind, message = FAILURES[fault.kind]
@@ -224,10 +221,13 @@ def spoil_path(faults: Faults, path: str) -> Reply | None:
             error_type=str(fault.details.get("error_type", kind)),
             headers=_retry_after(fault),
         )
+    whole = b"".join(step for step in reply.steps if isinstance(step, bytes))
     if fault.kind in ("reset", "cut"):
         return Reply(200, [HangUp(reset=fault.kind == "reset")], chunked=True)
     if fault.kind in ("slow", "stall"):
-        return Reply(200, [Pause(fault.delay), b"{}"])
+        return Reply(200, [Pause(fault.delay), whole])
     if fault.kind == "html":
         return Reply(fault.status or 502, [_HTML], _retry_after(fault), "text/html; charset=utf-8")
-    return Reply(200, [] if fault.kind == "empty_body" else [b'{"data": ['])
+    if fault.kind == "invalid_utf8":
+        return Reply(200, [whole.replace(b'"', b'"\xff\xfe', 1)])
+    return Reply(200, [] if fault.kind == "empty_body" else [whole[: len(whole) // 2]])
