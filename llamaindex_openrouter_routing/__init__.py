@@ -1,6 +1,7 @@
 """OpenRouter for LlamaIndex: routing per call, per block of code and per model, and answers that tell their route.
 
-`OpenRouter` is the LLM, `OpenRouterEmbedding` the embedding model. `routing`, `record_routes` and `Route` are those of
+`OpenRouter` is the LLM, `OpenRouterEmbedding` the embedding model, `OpenRouterRerank` the reranker; `RoutedQueryEngine`
+and `RoutedChatEngine` wrap the engines of LlamaIndex. `routing`, `record_routes` and `Route` are those of
 `openrouter_routing`, for convenience.
 """
 
@@ -14,7 +15,9 @@ except ImportError as error:
     ) from error
 
 from llamaindex_openrouter_routing.embedding import OpenRouterEmbedding
+from llamaindex_openrouter_routing.engines import RoutedChatEngine, RoutedQueryEngine
 from llamaindex_openrouter_routing.llm import OpenRouter
+from llamaindex_openrouter_routing.rerank import OpenRouterRerank
 from openrouter_routing import (
     ProviderPreferences,
     Route,
@@ -26,8 +29,11 @@ from openrouter_routing import (
 __all__ = [
     "OpenRouter",
     "OpenRouterEmbedding",
+    "OpenRouterRerank",
     "ProviderPreferences",
     "Route",
+    "RoutedChatEngine",
+    "RoutedQueryEngine",
     "RoutingPreferences",
     "record_routes",
     "routing",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -16,18 +16,30 @@ from llama_index.core.base.llms.types import (
     LLMMetadata,
     MessageRole,
 )
+from llama_index.core.instrumentation.events.llm import LLMStructuredPredictEndEvent
 from llama_index.core.llms.callbacks import llm_completion_callback
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import ToolSelection
-from pydantic import Field
+from llama_index.core.types import Model
+from pydantic import BaseModel, Field
 
 from llamaindex_openrouter_routing._component import RoutedComponent
 from llamaindex_openrouter_routing._observed import chat_callback, checked_prompt
+from llamaindex_openrouter_routing._streaming import amapped, aresponses_of, mapped, responses_of
 from llamaindex_openrouter_routing.messages import amessages_to_wire, messages_to_wire
-from llamaindex_openrouter_routing.responses import (
-    StreamedResponse,
-    read_response,
-    to_completion,
+from llamaindex_openrouter_routing.responses import read_response, to_completion
+from llamaindex_openrouter_routing.structured import (
+    StructuredOpenRouter,
+    announce,
+    apredicted,
+    astream_objects,
+    dispatcher,
+    predicted,
+    read_object,
+    stream_objects,
+    structured_errors,
+    structured_options,
+    uses_schema,
 )
 from llamaindex_openrouter_routing.tools import (
     checked_tools,
@@ -42,9 +54,10 @@ from openrouter_routing.model_table import ModelInfo, learn_models, model_info
 from openrouter_routing.settings import OnEmpty
 
 if TYPE_CHECKING:
+    from llama_index.core.llms.structured_llm import StructuredLLM
+    from llama_index.core.program.utils import FlexibleModel
+    from llama_index.core.prompts.base import BasePromptTemplate
     from llama_index.core.tools.types import BaseTool
-
-    from openrouter_routing.streams import AsyncChatStream, ChatStream
 
 UNKNOWN_CONTEXT_WINDOW = 128_000
 """Tokens; the context window of a model that the table does not have."""
@@ -191,13 +204,13 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
     ) -> ChatResponseGen:
         # The stream is made here, not in the generator: the enclosing `routing()` block is read when it is made.
         wire = messages_to_wire(messages)
-        return _responses(self._client().stream(wire, **self._options(options)))
+        return responses_of(self._client().stream(wire, **self._options(options)))
 
     async def _astream_chat(
         self, messages: Sequence[ChatMessage], options: dict[str, Any]
     ) -> ChatResponseAsyncGen:
         wire = await amessages_to_wire(messages)
-        return _aresponses(self._async_client().stream(wire, **self._options(options)))
+        return aresponses_of(self._async_client().stream(wire, **self._options(options)))
 
     def _as_messages(self, prompt: str, formatted: bool) -> list[ChatMessage]:
         checked_prompt(prompt)
@@ -262,7 +275,7 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
     ) -> CompletionResponseGen:
         """Answer a prompt piece by piece; see `stream_chat`."""
         responses = self._stream_chat(self._as_messages(prompt, formatted), kwargs)
-        return _completions(responses)
+        return mapped(responses, to_completion)
 
     @llm_completion_callback()
     async def astream_complete(
@@ -270,7 +283,7 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
     ) -> CompletionResponseAsyncGen:
         """Answer a prompt piece by piece; see `stream_chat`."""
         responses = await self._astream_chat(self._as_messages(prompt, formatted), kwargs)
-        return _acompletions(responses)
+        return amapped(responses, to_completion)
 
     # Tools.
 
@@ -303,9 +316,7 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
         **kwargs: Any,  # noqa: ARG002
     ) -> ChatResponse:
         # Not every provider knows `parallel_tool_calls`, and one that does not would be excluded for it.
-        if not allow_parallel_tool_calls:
-            keep_first_call(response)
-        return response
+        return response if allow_parallel_tool_calls else keep_first_call(response)
 
     def stream_chat_with_tools(
         self,
@@ -327,7 +338,7 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
             tool_required,
             **kwargs,
         )
-        return responses if allow_parallel_tool_calls else _first_calls(responses)
+        return responses if allow_parallel_tool_calls else mapped(responses, keep_first_call)
 
     async def astream_chat_with_tools(
         self,
@@ -349,7 +360,7 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
             tool_required,
             **kwargs,
         )
-        return responses if allow_parallel_tool_calls else _afirst_calls(responses)
+        return responses if allow_parallel_tool_calls else amapped(responses, keep_first_call)
 
     def get_tool_calls_from_response(
         self,
@@ -372,58 +383,113 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
             raise no_tool_call(response)
         return selections
 
+    # Structured output. Where a text program has to do it, LlamaIndex's own are used.
 
-def _responses(stream: ChatStream) -> ChatResponseGen:
-    with stream:
-        streamed = StreamedResponse()
-        for delta in stream:
-            response = streamed.add(delta)
-            if response is not None:
-                yield response
-        yield streamed.finish(stream.completion)
+    def as_structured_llm(self, output_cls: type[BaseModel], **kwargs: Any) -> StructuredLLM:
+        """Return a model that answers with objects of a class and keeps the metadata of its answers."""
+        if uses_schema(self) is None:
+            return super().as_structured_llm(output_cls, **kwargs)
+        return StructuredOpenRouter(llm=self, output_cls=output_cls, **kwargs)
 
+    @dispatcher.span
+    def structured_predict(
+        self,
+        output_cls: type[Model],
+        prompt: BasePromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Model:
+        """Answer a prompt with an object.
 
-async def _aresponses(stream: AsyncChatStream) -> ChatResponseAsyncGen:
-    async with stream:
-        streamed = StreamedResponse()
-        async for delta in stream:
-            response = streamed.add(delta)
-            if response is not None:
-                yield response
-        yield streamed.finish(stream.completion)
+        Args:
+            output_cls: The pydantic class of the object.
+            prompt: The prompt.
+            llm_kwargs: Preferences and parameters of the call, as for `chat`.
+            **prompt_args: What the prompt's variables stand for.
 
+        Raises:
+            OpenRouterError: One of its kinds; `ResponseParseError` where the answer holds no such object.
+        """
+        if uses_schema(self) is None:
+            with structured_errors(output_cls):
+                return cast(
+                    "Model",
+                    super().structured_predict(output_cls, prompt, llm_kwargs, **prompt_args),
+                )
+        announce(output_cls, prompt, prompt_args)
+        options = structured_options(self, output_cls, llm_kwargs)
+        response = self.chat(self._prompted(prompt, prompt_args), **options)
+        output = read_object(response, output_cls)
+        dispatcher.event(LLMStructuredPredictEndEvent(output=output))
+        return output
 
-def _completions(responses: ChatResponseGen) -> Generator[CompletionResponse, None, None]:
-    try:
-        for response in responses:
-            yield to_completion(response)
-    finally:
-        responses.close()
+    @dispatcher.span
+    async def astructured_predict(
+        self,
+        output_cls: type[Model],
+        prompt: BasePromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Model:
+        """Answer a prompt with an object; see `structured_predict`."""
+        if uses_schema(self) is None:
+            with structured_errors(output_cls):
+                return cast(
+                    "Model",
+                    await super().astructured_predict(
+                        output_cls, prompt, llm_kwargs, **prompt_args
+                    ),
+                )
+        announce(output_cls, prompt, prompt_args)
+        options = structured_options(self, output_cls, llm_kwargs)
+        response = await self.achat(self._prompted(prompt, prompt_args), **options)
+        output = read_object(response, output_cls)
+        dispatcher.event(LLMStructuredPredictEndEvent(output=output))
+        return output
 
+    def stream_structured_predict(
+        self,
+        output_cls: type[Model],
+        prompt: BasePromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Generator[Model | FlexibleModel, None, None]:
+        """Answer a prompt with an object that grows; the last one is whole and valid.
 
-async def _acompletions(
-    responses: ChatResponseAsyncGen,
-) -> AsyncGenerator[CompletionResponse, None]:
-    try:
-        async for response in responses:
-            yield to_completion(response)
-    finally:
-        await responses.aclose()
+        Takes what `structured_predict` takes. The preferences of the enclosing block are read now, not when the first
+        object is asked for.
+        """
+        if uses_schema(self) is None:
+            return super().stream_structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
+        announce(output_cls, prompt, prompt_args)
+        options = structured_options(self, output_cls, llm_kwargs)
+        responses = self.stream_chat(self._prompted(prompt, prompt_args), **options)
+        return cast(
+            "Generator[Model | FlexibleModel, None, None]",
+            predicted(stream_objects(responses, output_cls)),
+        )
 
+    async def astream_structured_predict(
+        self,
+        output_cls: type[Model],
+        prompt: BasePromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> AsyncGenerator[Model | FlexibleModel, None]:
+        """Answer a prompt with an object that grows; see `stream_structured_predict`."""
+        if uses_schema(self) is None:
+            return await super().astream_structured_predict(
+                output_cls, prompt, llm_kwargs, **prompt_args
+            )
+        announce(output_cls, prompt, prompt_args)
+        options = structured_options(self, output_cls, llm_kwargs)
+        responses = await self.astream_chat(self._prompted(prompt, prompt_args), **options)
+        return cast(
+            "AsyncGenerator[Model | FlexibleModel, None]",
+            apredicted(astream_objects(responses, output_cls)),
+        )
 
-def _first_calls(responses: ChatResponseGen) -> ChatResponseGen:
-    try:
-        for response in responses:
-            keep_first_call(response)
-            yield response
-    finally:
-        responses.close()
-
-
-async def _afirst_calls(responses: ChatResponseAsyncGen) -> ChatResponseAsyncGen:
-    try:
-        async for response in responses:
-            keep_first_call(response)
-            yield response
-    finally:
-        await responses.aclose()
+    def _prompted(
+        self, prompt: BasePromptTemplate, prompt_args: dict[str, Any]
+    ) -> list[ChatMessage]:
+        return self._extend_messages(prompt.format_messages(llm=self, **prompt_args))

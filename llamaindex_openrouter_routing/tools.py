@@ -14,9 +14,10 @@ from openrouter_routing.errors import BadRequestError, ResponseParseError
 if TYPE_CHECKING:
     from llama_index.core.tools.types import BaseTool
 
-UNREADABLE = "arguments_that_are_not_json"
-"""The one argument a call is handed on with when what the model wrote cannot be read: no tool takes it, so that the
-tool is not run on half of its arguments and the model is told."""
+UNREADABLE = ("arguments_that_are_not_json", "what_is_wrong_with_them")
+"""The arguments a call is handed on with when what the model wrote cannot be read: no tool takes them, so that the tool
+is not run on half of its arguments and the model is told. They are two because LlamaIndex would hand a single one to a
+tool of one parameter, whatever its name."""
 
 _CHOICES = {"any": "required", "required": "required", "auto": "auto", "none": "none"}
 
@@ -81,7 +82,7 @@ def tool_selections(response: ChatResponse) -> list[ToolSelection]:
 
     Returns:
         A selection for each call. While an answer streams, `tool_kwargs` holds what could be read so far. In a whole
-        answer, arguments that are no JSON object come as `{"arguments_that_are_not_json": text}`.
+        answer, arguments that are no JSON object come under the names of `UNREADABLE`.
     """
     blocks = [block for block in response.message.blocks if isinstance(block, ToolCallBlock)]
     if blocks:
@@ -101,8 +102,10 @@ def _selection(
     call_id: str | None, name: str | None, arguments: Mapping[str, Any] | str
 ) -> ToolSelection:
     if isinstance(arguments, str):
-        parsed, _ = parse_arguments(arguments)
-        arguments = {UNREADABLE: arguments} if parsed is None else parsed
+        parsed, problem = parse_arguments(arguments)
+        if parsed is None:
+            parsed = dict(zip(UNREADABLE, (arguments, problem), strict=True))
+        arguments = parsed
     return ToolSelection(tool_id=call_id or "", tool_name=name or "", tool_kwargs=dict(arguments))
 
 
@@ -119,8 +122,8 @@ def no_tool_call(response: ChatResponse) -> ResponseParseError:
     )
 
 
-def keep_first_call(response: ChatResponse) -> None:
-    """Leave the first tool call of a response alone, where the caller takes no parallel ones."""
+def keep_first_call(response: ChatResponse) -> ChatResponse:
+    """Take all but the first tool call out of a response, for a caller that takes no parallel ones."""
     message = response.message
     calls = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
     if len(calls) > 1:
@@ -132,6 +135,7 @@ def keep_first_call(response: ChatResponse) -> None:
     kept = message.additional_kwargs.get("tool_calls")
     if isinstance(kept, list) and len(kept) > 1:
         message.additional_kwargs["tool_calls"] = kept[:1]
+    return response
 
 
 def checked_tools(tools: Sequence[BaseTool]) -> Sequence[BaseTool]:
