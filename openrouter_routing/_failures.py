@@ -206,7 +206,11 @@ def error_from_wire(
         provider=details["provider"],
         raw=metadata.get("raw"),
         generation_id=details["generation_id"],
-        excluded=_exclusions(availability, sent) if kind is errors.NoEndpointsError else (),
+        more=(
+            *_previous_errors(metadata),
+            *(_exclusions(availability, sent) if kind is errors.NoEndpointsError else ()),
+            *_suggestions(availability),
+        ),
         advice=_advice(kind, metadata),
     )
     return kind(text, status=status, code=code, retryable=retryable, response=response, **details)
@@ -264,7 +268,7 @@ def compose(
     provider: str | None = None,
     raw: object = None,
     generation_id: str | None = None,
-    excluded: tuple[str, ...] = (),
+    more: tuple[str, ...] = (),
     advice: str | None = None,
 ) -> str:
     """Put an error message together: what happened, who, which request, what to do."""
@@ -276,7 +280,7 @@ def compose(
         lines.append(f"  the provider said: {shorten(raw)}")
     if generation_id:
         lines.append(f"  generation: {generation_id}")
-    lines.extend(f"  {line}" for line in excluded)
+    lines.extend(f"  {line}" for line in more)
     if advice:
         lines.append(f"  what to do: {advice}")
     return redact("\n".join(lines))
@@ -332,12 +336,27 @@ def _exclusions(availability: Mapping[str, Any], sent: Sent) -> tuple[str, ...]:
         lines.append(f"constraint: {constraint.get('field')}: {constraint.get('detail')}")
     lines.append("preferences that were sent:")
     lines.extend(f"  {line}" for line in sent.preferences.describe().splitlines())
+    return tuple(lines)
+
+
+def _suggestions(availability: Mapping[str, Any]) -> tuple[str, ...]:
+    lines = []
     suggested = availability.get("fallback_models")
     if isinstance(suggested, list) and suggested:
         lines.append(f"models that would do: {', '.join(map(str, suggested))}")
     if docs := availability.get("docs_url"):
         lines.append(f"see {docs}")
     return tuple(lines)
+
+
+def _previous_errors(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    earlier = metadata.get("previous_errors")
+    told = [
+        " ".join(str(entry[key]) for key in ("provider", "status", "code") if entry.get(key))
+        for entry in (earlier if isinstance(earlier, list) else ())
+        if isinstance(entry, Mapping)
+    ]
+    return (f"tried before: {', '.join(told)}",) if told else ()
 
 
 def _advice(kind: type[errors.OpenRouterError], metadata: Mapping[str, Any]) -> str | None:

@@ -91,7 +91,10 @@ def wait_before_retry(error: Exception, settings: ClientSettings) -> bool | floa
     if isinstance(error, errors.StreamInterruptedError):
         # Cut off before its first piece: nothing has been handed on, and nothing of an answer had arrived.
         return error.code in _CUT_OFF and error.partial.is_empty
-    if not isinstance(error, _AUTOMATIC) or not error.retryable or error.code == "read_timeout":
+    if not isinstance(error, errors.OpenRouterError) or not error.retryable:
+        return False
+    told = error.availability is not None and error.availability.get("retryable") is True
+    if error.code == "read_timeout" or not (told or isinstance(error, _AUTOMATIC)):
         return False
     if error.retry_after is None:
         return True
