@@ -147,7 +147,9 @@ def _cell(column: Column, text: str, *, bars: bool) -> Text:
 
     if not (column.bar and bars):
         return Text(text)
-    share = float(text.lstrip("<").rstrip("%") or 0) / 100
+    if not text:
+        return Text("")
+    share = float(text.lstrip("<").rstrip("%")) / 100
     length = round(share * _BAR) or (1 if share > 0 else 0)
     return Text.assemble(
         f"{text:>4} ", ("━" * length, "green"), ("─" * (_BAR - length), "bright_black")

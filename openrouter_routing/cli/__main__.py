@@ -1,0 +1,5 @@
+"""`python -m openrouter_routing.cli`."""
+
+from openrouter_routing.cli import main
+
+main()

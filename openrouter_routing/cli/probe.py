@@ -1,0 +1,212 @@
+"""`probe`: measure the providers of a model with real requests."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Protocol, get_args
+
+import typer
+
+from openrouter_routing._figures import dollars
+from openrouter_routing.cli._output import console, say, show, show_json
+from openrouter_routing.cli._session import Session
+from openrouter_routing.cli._verb import FAILED, INTERRUPTED, check_word
+from openrouter_routing.probing import (
+    MAX_TOKENS,
+    PROMPT,
+    Best,
+    Probe,
+    ProbeReport,
+    ProbeRun,
+    plan_probes,
+    send_probe,
+)
+
+if TYPE_CHECKING:
+    from openrouter_routing.client import OpenRouterClient
+
+_CHARACTERS_PER_TOKEN = 4
+
+
+def probe(
+    session: Session,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Such as openai/gpt-4o-mini.")],
+    providers: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME,...", help="Only these; all by default, service tiers only by name."
+        ),
+    ] = None,
+    runs: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How many timed requests each provider gets.")
+    ] = 3,
+    prompt: Annotated[
+        str, typer.Option(metavar="TEXT", help="What the timed requests ask.", show_default=False)
+    ] = PROMPT,
+    max_tokens: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How long an answer may be.")
+    ] = MAX_TOKENS,
+    checks: Annotated[
+        bool,
+        typer.Option(
+            "--checks/--no-checks", help="Try a tool call and a JSON schema too, once per provider."
+        ),
+    ] = True,
+    best: Annotated[
+        str, typer.Option(metavar="KEY", help="Rank by cost, speed or latency.")
+    ] = "cost",
+    max_cost: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="USD", help="Stop once the requests have cost so much."),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, metavar="SECONDS", help="How long a provider may be silent.")
+    ] = 60.0,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw cost against speed, as PNG, SVG or PDF."),
+    ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write preferences that follow the ranking, as JSON."),
+    ] = None,
+) -> int:
+    r"""Measure the providers of a model.
+
+    Examples:
+      openrouter-routing probe openai/gpt-4o-mini
+      openrouter-routing probe qwen/qwen3-32b --runs 5 --best speed
+      openrouter-routing probe qwen/qwen3-32b \
+          --providers groq,together --max-cost 0.05
+      openrouter-routing probe qwen/qwen3-32b \
+          --plot costs.png --save preferences.json
+
+    Sends the same request to each provider, with no fallbacks and no retries, and compares time to
+    the first token, throughput, cost, how the answer ended, and whether tools and schemas work. This
+    is billed: on most models fractions of a cent. Ctrl-C ends it and shows what was found so far.
+    Exits with 1 when no provider answered.
+    """
+    check_word("--best", best, get_args(Best))
+    ranked_by: Best = "speed" if best == "speed" else "latency" if best == "latency" else "cost"
+    if plot is not None:
+        from openrouter_routing.cli._plot import draw_report, require_matplotlib
+
+        require_matplotlib()
+    catalog = session.catalog([model])
+    names = [name.strip() for text in providers or () for name in text.split(",") if name.strip()]
+    probes = plan_probes(
+        catalog.endpoints, providers=names, runs=runs, prompt=prompt, checks=checks
+    )
+    if not probes:
+        say(f"Error: nobody serves {model} at the moment.", style="red")
+        return FAILED
+    tags = {one.endpoint.tag for one in probes}
+    say(
+        f"{len(probes)} requests to {len(tags)} providers, at most about "
+        f"{dollars(_estimate(probes, max_tokens))} USD."
+    )
+    found: list[ProbeRun] = []
+    interrupted = _send_all(session.client, probes, found, max_tokens, timeout, max_cost)
+    report = ProbeReport.of(probes[0].endpoint.model, probes, found, best=ranked_by)
+    if session.json:
+        show_json(report.to_dict())
+    elif found:
+        show(report)
+    if interrupted:
+        say("interrupted")
+    answered = any(result.answered for result in report.results)
+    if plot is not None and answered:
+        draw_report(report, plot)
+        say(f"Drew {plot}.")
+    if save is not None and answered:
+        _save(report, save)
+    return INTERRUPTED if interrupted else 0 if answered else FAILED
+
+
+def _send_all(
+    client: OpenRouterClient,
+    probes: Sequence[Probe],
+    found: list[ProbeRun],
+    max_tokens: int,
+    timeout: float,
+    max_cost: float | None,
+) -> bool:
+    """Send the probes one after the other; returns whether Ctrl-C ended it."""
+    limit = None if max_cost is None else Decimal(str(max_cost))
+    spent = Decimal(0)
+    try:
+        with _progress(len(probes)) as progress:
+            for one in probes:
+                if limit is not None and spent >= limit:
+                    say(f"Stopped: {dollars(spent)} USD spent of --max-cost {max_cost}.")
+                    break
+                progress.now(f"{one.endpoint.tag}: {one.kind}")
+                run = send_probe(client, one, max_tokens=max_tokens, timeout=timeout)
+                found.append(run)
+                spent += run.cost or Decimal(0)
+                progress.step()
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+class _Progress(Protocol):
+    def now(self, what: str) -> None: ...
+
+    def step(self) -> None: ...
+
+
+class _Silence:
+    """The progress of a command whose stderr nobody watches."""
+
+    def now(self, what: str) -> None: ...
+
+    def step(self) -> None: ...
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[_Progress]:
+    """Show a bar on stderr where that is a terminal; it is gone when the work is done."""
+    if not sys.stderr.isatty():
+        yield _Silence()
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (BarColumn(bar_width=20), MofNCompleteColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total)
+
+        class Shown:
+            def now(self, what: str) -> None:
+                bar.update(task, description=what)
+
+            def step(self) -> None:
+                bar.advance(task)
+
+        yield Shown()
+
+
+def _estimate(probes: Sequence[Probe], max_tokens: int) -> Decimal:
+    """Charge every answer at its full length: an upper bound, but for hidden prompts."""
+    total = Decimal(0)
+    for one in probes:
+        tokens = len(one.prompt) // _CHARACTERS_PER_TOKEN + 100
+        pricing = one.endpoint.pricing
+        total += pricing.prompt_cost(tokens)
+        total += pricing.completion_cost(max_tokens, prompt_tokens=tokens)
+    return round(total, 6)
+
+
+def _save(report: ProbeReport, path: Path) -> None:
+    preferences = report.preferences()
+    path.write_text(json.dumps(preferences, indent=2) + "\n", encoding="utf-8")
+    say(
+        f"Saved {path}. Use it on a command line, or in code, with LangChain and LlamaIndex alike:\n"
+        f"  openrouter-routing explain {report.model} --preferences {path}\n"
+        f"  with routing(**json.load(open({str(path)!r}))): ..."
+    )
