@@ -49,18 +49,22 @@ def chunk_of(delta: Delta, model: str | None) -> ChatGenerationChunk:
         delta: The delta.
         model: The serving model, on the first chunk that knows it; else None.
     """
-    metadata = {"model_provider": PROVIDER}
+    # Built once for each token: only what the delta holds is handed to LangChain's validation.
+    parts: dict[str, Any] = {"response_metadata": {"model_provider": PROVIDER}}
     if model is not None:
-        metadata["model_name"] = model
-    message = AIMessageChunk(
-        content=delta.content,
-        additional_kwargs={"reasoning_content": delta.reasoning} if delta.reasoning else {},
-        tool_call_chunks=[
-            tool_call_chunk(name=call.name, args=call.arguments, id=call.id, index=call.index)
-            for call in delta.tool_calls
-        ],
-        response_metadata=metadata,
-    )
+        parts["response_metadata"]["model_name"] = model
+    if delta.reasoning:
+        parts["additional_kwargs"] = {"reasoning_content": delta.reasoning}
+    fragments = [
+        tool_call_chunk(name=call.name, args=call.arguments, id=call.id, index=call.index)
+        for call in delta.tool_calls
+    ]
+    if any(fragment["name"] for fragment in fragments):
+        parts["tool_call_chunks"] = fragments
+    message = AIMessageChunk(content=delta.content, **parts)
+    # Validation would parse every fragment by itself, in time that grows with the square of its length, and call it
+    # an invalid tool call. What only continues a call is none, so it goes in past it.
+    message.tool_call_chunks = fragments
     return ChatGenerationChunk(message=message)
 
 
