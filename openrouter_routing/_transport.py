@@ -247,7 +247,7 @@ def connection_error(error: BaseException, call: Call) -> errors.OpenRouterError
             ),
             code="disconnected",
         )
-    if {"ConnectTimeout", "PoolTimeout"} & names:
+    if {"ConnectTimeout", "PoolTimeout"} & names and not _refused(error):
         return errors.APITimeoutError(
             compose(
                 f"no connection to {base_url} in time: {said}",
@@ -270,8 +270,14 @@ def connection_error(error: BaseException, call: Call) -> errors.OpenRouterError
 
 def _closed_by_server(error: BaseException) -> bool:
     """Whether aiohttp lost a connection that it had: httpx-aiohttp reports that as a connect timeout."""
-    cause = _names(error.__cause__) if error.__cause__ is not None else set()
+    cause = _names(error.__cause__)
     return "ClientConnectionError" in cause and not {"ClientConnectorError", "TimeoutError"} & cause
+
+
+def _refused(error: BaseException) -> bool:
+    """Whether aiohttp could not connect: httpx-aiohttp reports that, too, as a connect timeout."""
+    cause = _names(error.__cause__)
+    return "ClientConnectorError" in cause and "TimeoutError" not in cause
 
 
 def timed_out(call: Call, what: str) -> errors.APITimeoutError:
@@ -289,5 +295,5 @@ def timed_out(call: Call, what: str) -> errors.APITimeoutError:
     )  # fmt: skip
 
 
-def _names(error: BaseException) -> set[str]:
+def _names(error: BaseException | None) -> set[str]:
     return {cls.__name__ for cls in type(error).__mro__}
