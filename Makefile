@@ -9,7 +9,7 @@ READY := .venv/.ready
 LIVE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types build check lock notebooks clean
+.PHONY: help demo test lint types build check lock notebooks compare clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -54,6 +54,9 @@ lock: ## write requirements.lock anew (needs uv)
 
 notebooks: $(READY) ## execute the cookbook in place
 	@$(BIN)/python -m tests.notebooks cookbook
+
+compare: $(READY) ## measure what other packages lose, and write the README's table
+	@$(BIN)/python -m benchmarks.losses --write
 
 clean: ## remove the environment and everything built
 	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

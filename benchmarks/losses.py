@@ -1,8 +1,8 @@
 """What happens to routing preferences and routing facts in the packages people use today, and in this one.
 
-Each case writes down the same wish for each package, in the words that package offers, sends it to a scripted server on
-loopback, and looks at the bytes that arrived or at what the caller got back. `python -m benchmarks.losses` prints the table;
-`--markdown` prints it for the README. Ours runs in this environment, the others in `.cache/peers`.
+Each case writes down the same wish for each package, in the words that package offers, sends it to a scripted server
+on loopback, and looks at the bytes that arrived or at what the caller got back. `python -m benchmarks.losses` prints
+the table; `--write` puts it into the README. Ours runs in this environment, the others in `.cache/peers`.
 """
 
 from __future__ import annotations
@@ -63,6 +63,9 @@ ANSWER = {
 }
 
 
+START, END = "<!-- make compare writes this table -->", "<!-- end -->"
+
+
 @dataclass(frozen=True)
 class Case:
     """One wish, written for each package; `kept` judges what came of it."""
@@ -90,13 +93,29 @@ LC, LI, OUR_LC, OUR_LI = (
 )
 PACKAGES = (LC, LI, OUR_LC, OUR_LI)
 
+_IMPORTS = {
+    LC: "langchain_openrouter import ChatOpenRouter",
+    LI: "llama_index.llms.openrouter import OpenRouter",
+    OUR_LC: "langchain_openrouter_routing import ChatOpenRouter",
+    OUR_LI: "llamaindex_openrouter_routing import OpenRouter",
+}
+_ADDRESS = {
+    LC: "base_url=URL",
+    LI: "api_base=URL, max_retries=0",
+    OUR_LC: "base_url=URL, on_violation='ignore'",
+    OUR_LI: "api_base=URL, on_violation='ignore'",
+}
 _PRELUDE = {
-    LC: "from langchain_openrouter import ChatOpenRouter as M\nkw = dict(model='openai/gpt-5-mini', api_key='sk-or-1', base_url=URL)\n",
-    LI: "from llama_index.llms.openrouter import OpenRouter as M\nkw = dict(model='openai/gpt-5-mini', api_key='sk-or-1', api_base=URL, max_retries=0)\n",
-    OUR_LC: "from langchain_openrouter_routing import ChatOpenRouter as M\nkw = dict(model='openai/gpt-5-mini', api_key='sk-or-1', base_url=URL, on_violation='ignore')\n",
-    OUR_LI: "from llamaindex_openrouter_routing import OpenRouter as M\nkw = dict(model='openai/gpt-5-mini', api_key='sk-or-1', api_base=URL, on_violation='ignore')\n",
-}  # fmt: skip
+    package: f"from {_IMPORTS[package]} as M\n"
+    f"kw = dict(model='openai/gpt-5-mini', api_key='sk-or-1', {_ADDRESS[package]})\n"
+    for package in PACKAGES
+}
 _TOOL = "def tool(city: str) -> str:\n    'Look a city up.'\n    return city\n"
+_LLAMAINDEX_TOOL = (
+    _TOOL
+    + "from llama_index.core.tools import FunctionTool\n"
+    + "tools = [FunctionTool.from_defaults(tool)]\n"
+)
 
 
 def _chat(li: str = "") -> str:
@@ -135,6 +154,17 @@ def _read_metadata() -> dict[str, str]:
         package: f"m = M(**kw)\n{'r = m.invoke(chr(72))' if package in (LC, OUR_LC) else _chat()}\n{_metadata(package)}"
         for package in PACKAGES
     }
+
+
+def _with_fallback() -> dict[str, str]:
+    asked = "models=['openai/gpt-4o-mini']"
+    calls = {
+        LC: f"r = m.invoke('Hi', {asked})\n",
+        LI: _chat(", extra_body={'models': ['openai/gpt-4o-mini']}"),
+        OUR_LC: f"r = m.invoke('Hi', {asked})\n",
+        OUR_LI: _chat(f", {asked}"),
+    }
+    return {package: f"m = M(**kw)\n{call}{_metadata(package)}" for package, call in calls.items()}
 
 
 CASES = (
@@ -176,14 +206,13 @@ CASES = (
         _in_all(
             _TOOL
             + "m = M(**kw).bind(provider={'only': ['azure']}).bind_tools([tool])\nr = m.invoke('Hi')\n",
-            _TOOL
-            + "from llama_index.core.tools import FunctionTool\n"
+            _LLAMAINDEX_TOOL
             + "m = M(**kw, order=['azure'], is_function_calling_model=True)\n"
-            + "r = m.chat_with_tools([FunctionTool.from_defaults(tool)], user_msg='Hi', extra_body={'provider': {'only': ['azure']}})\n",
-            _TOOL
-            + "from llama_index.core.tools import FunctionTool\n"
+            + "only = {'provider': {'only': ['azure']}}\n"
+            + "r = m.chat_with_tools(tools, user_msg='Hi', extra_body=only)\n",
+            _LLAMAINDEX_TOOL
             + "m = M(**kw, order=['azure'])\n"
-            + "r = m.chat_with_tools([FunctionTool.from_defaults(tool)], user_msg='Hi', provider={'only': ['azure']})\n",
+            + "r = m.chat_with_tools(tools, user_msg='Hi', provider={'only': ['azure']})\n",
             _TOOL
             + "m = M(**kw).with_routing(only=['azure']).bind_tools([tool])\nr = m.invoke('Hi')\n",
         ),
@@ -203,7 +232,7 @@ CASES = (
     ),
     Case(
         "the answer tells that a fallback model served",
-        _read_metadata(),
+        _with_fallback(),
         lambda outcome, _: outcome.get("meta", {}).get("fallback_used") is True,
         "not told",
         "tests/core/test_route.py",
@@ -273,31 +302,40 @@ def run_case(package: str, case: Case) -> bool:
         return case.kept(outcome, bodies)
 
 
+def _row(case: Case, kept: dict[str, bool]) -> str:
+    cells = ["kept" if kept[package] else case.lost for package in (LC, LI)]
+    ours = "kept" if kept[OUR_LC] and kept[OUR_LI] else "LOST"
+    return f"| {case.wish} | {' | '.join(cells)} | {ours} | [{Path(case.test).stem}]({case.test}) |"
+
+
+def write_readme(rows: list[str]) -> None:
+    """Put the table between its two marks in the README."""
+    readme = ROOT / "README.md"
+    before, _, rest = readme.read_text().partition(START)
+    after = rest.partition(END)[2]
+    head = [
+        "| what you ask for | langchain-openrouter 0.2.9 | llama-index-llms-openrouter 0.6.0 | ours | held by |",
+        "|---|---|---|---|---|",
+    ]
+    table = "\n".join([*head, *rows])
+    readme.write_text(f"{before}{START}\n{table}\n{END}{after}")
+
+
 def main() -> int:
     """Run all cases and print the table; the exit code is 1 where ours loses anything."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--markdown", action="store_true", help="print the table for the README")
-    markdown = parser.parse_args().markdown
+    parser.add_argument("--write", action="store_true", help="put the table into the README")
+    write = parser.parse_args().write
     rows = []
     failed = False
     for case in CASES:
         kept = {package: run_case(package, case) for package in PACKAGES}
         failed = failed or not (kept[OUR_LC] and kept[OUR_LI])
         rows.append((case, kept))
-        if not markdown:
-            marks = "  ".join(f"{'kept' if kept[package] else 'LOST':>4}" for package in PACKAGES)
-            print(f"{marks}  {case.wish}")
-    if markdown:
-        print(
-            "| what you ask for | langchain-openrouter 0.2.9 | llama-index-llms-openrouter 0.6.0 | ours | held by |"
-        )
-        print("|---|---|---|---|---|")
-        for case, kept in rows:
-            cells = ["kept" if kept[package] else case.lost for package in (LC, LI)]
-            ours = "kept" if kept[OUR_LC] and kept[OUR_LI] else "LOST"
-            print(
-                f"| {case.wish} | {cells[0]} | {cells[1]} | {ours} | [{Path(case.test).stem}]({case.test}) |"
-            )
+        marks = "  ".join(f"{'kept' if kept[package] else 'LOST':>4}" for package in PACKAGES)
+        print(f"{marks}  {case.wish}")
+    if write:
+        write_readme([_row(case, kept) for case, kept in rows])
     return int(failed)
 
 
