@@ -247,7 +247,8 @@ def connection_error(error: BaseException, call: Call) -> errors.OpenRouterError
             ),
             code="disconnected",
         )
-    if {"ConnectTimeout", "PoolTimeout"} & names and not _refused(error):
+    slow = "TimeoutException" in names or isinstance(error, TimeoutError)
+    if slow and {"ConnectTimeout", "PoolTimeout"} & names and not _refused(error):
         return errors.APITimeoutError(
             compose(
                 f"no connection to {base_url} in time: {said}",
@@ -255,7 +256,7 @@ def connection_error(error: BaseException, call: Call) -> errors.OpenRouterError
             ),
             code="connect_timeout",
         )
-    if "TimeoutException" in names or isinstance(error, TimeoutError):
+    if slow and not _refused(error):
         return timed_out(
             call, f"no answer in time from {base_url} ({time.monotonic() - call.started_at:.1f} s)"
         )

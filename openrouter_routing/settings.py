@@ -144,8 +144,11 @@ class ClientSettings:
         object.__setattr__(self, "headers", HiddenHeaders(self.headers))
         for name in ("first_token_timeout", "idle_timeout"):
             check_seconds(name, getattr(self, name))
-        if isinstance(self.timeout, (int, float)):
+        # An httpx.Timeout, of whichever httpx, has its own checks.
+        if not hasattr(self.timeout, "read"):
             check_seconds("timeout", self.timeout)
+        if self.max_retry_wait != 0 or isinstance(self.max_retry_wait, bool):
+            check_seconds("max_retry_wait", self.max_retry_wait, needed=True)
         if (
             isinstance(self.max_retries, bool)
             or not isinstance(self.max_retries, int)
@@ -244,13 +247,13 @@ def checked_base_url(url: str) -> str:
     return url.strip().rstrip("/")
 
 
-def check_seconds(name: str, value: Any) -> None:
+def check_seconds(name: str, value: Any, *, needed: bool = False) -> None:
     """Refuse a duration that is not a positive number of seconds.
 
     Raises:
         BadRequestError: It is not.
     """
-    if value is None:
+    if value is None and not needed:
         return
     if (
         isinstance(value, bool)
