@@ -63,7 +63,8 @@ def tool_to_wire(
     """
     if not isinstance(tool, Mapping):
         return convert_to_openai_tool(tool, strict=strict)
-    if tool.get("type") not in (None, "function", "custom") and "input_schema" not in tool:
+    # "object" is a bare JSON schema; every other type but a function's is a tool of the server's own.
+    if tool.get("type") not in (None, "function", "object") and "input_schema" not in tool:
         return dict(tool)
     described = {name: value for name, value in tool.items() if name != "cache_control"}
     wire = convert_to_openai_tool(described, strict=strict)
