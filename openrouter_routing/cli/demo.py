@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MODEL = "moonshotai/kimi-k2-0905"
 FALLBACKS = ["anthropic/claude-haiku-4.5"]
 EMBEDDING_MODEL = "openai/text-embedding-3-small"
-QUESTION = "In two sentences: why does it matter which provider serves a model?"
+QUESTION = "What is 17 * 23? One provider of many will tell."
 DOCUMENT_QUESTIONS = (
     "Which field admits only endpoints with zero data retention?",
     "When does a call see the preferences of a routing block?",
