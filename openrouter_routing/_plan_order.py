@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from openrouter_routing._plan_request import EndpointName, Wanted, WantedModel, endpoint_name
+from openrouter_routing._plan_request import EndpointName, Wanted, WantedModel, name_of
 from openrouter_routing._plan_rules import Reason
 from openrouter_routing.endpoint import Endpoint, PercentileStats
 
@@ -70,7 +70,7 @@ def rank_endpoints(
     for position, endpoint in endpoints.items():
         missed = threshold_missed(endpoint, wanted) if thresholds else None
         place = _place(endpoint, wanted.order) if unlisted else 0
-        other_tier = tiered and endpoint_name(endpoint.tag).tier != wanted.service_tier
+        other_tier = tiered and name_of(endpoint).tier != wanted.service_tier
         reason = default_reason
         if sort is None:
             figure: Key = (recent_outage(endpoint, outages), price_of(endpoint))
@@ -95,7 +95,7 @@ def rank_endpoints(
 
 
 def _place(endpoint: Endpoint, order: Sequence[EndpointName]) -> int:
-    tag = endpoint_name(endpoint.tag)
+    tag = name_of(endpoint)
     return next((index for index, name in enumerate(order) if name.matches(tag)), len(order))
 
 
@@ -138,7 +138,7 @@ def recent_outage(endpoint: Endpoint, outages: Collection[EndpointName]) -> bool
     uptime = endpoint.uptime_last_5m
     if endpoint.status < 0 or (uptime is not None and uptime < HEALTHY_UPTIME):
         return True
-    return bool(outages) and any(o.matches(endpoint_name(endpoint.tag)) for o in outages)
+    return bool(outages) and any(o.matches(name_of(endpoint)) for o in outages)
 
 
 def threshold_missed(endpoint: Endpoint, wanted: Wanted) -> str | None:

@@ -104,6 +104,10 @@ class EndpointName:
     def __str__(self) -> str:
         return self.base if self.variant is None else f"{self.base}/{self.variant}"
 
+    def is_exactly(self, tag: EndpointName) -> bool:
+        """Whether this names an endpoint of this tag and no other."""
+        return self.variant is not None and (self.base, self.variant) == (tag.base, tag.variant)
+
     def matches(self, tag: EndpointName) -> bool:
         """Whether an endpoint of this tag is meant.
 
@@ -120,13 +124,17 @@ class EndpointName:
 
 
 @lru_cache(maxsize=8192)
-def endpoint_name(name: str) -> EndpointName:
-    """Read a tag, slug or display name."""
+def endpoint_name(name: str, declared_tier: str | None = None) -> EndpointName:
+    """Read a tag, slug or display name, and the tier the endpoint says it sells."""
     base, _, variant = name.lower().partition("/")
     last = variant.rpartition("/")[2]
-    return EndpointName(
-        provider_slug(base) or base, variant or None, last if last in SERVICE_TIERS else None
-    )
+    tier = last if last in SERVICE_TIERS else None
+    return EndpointName(provider_slug(base) or base, variant or None, declared_tier or tier)
+
+
+def name_of(endpoint: Endpoint) -> EndpointName:
+    """Give the name of an endpoint."""
+    return endpoint_name(endpoint.tag, endpoint.declared_tier)
 
 
 @dataclass(frozen=True, slots=True)

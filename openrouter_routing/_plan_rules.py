@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from openrouter_routing._plan_request import EndpointName, Wanted, WantedModel, endpoint_name
+from openrouter_routing._plan_request import EndpointName, Wanted, WantedModel, name_of
 from openrouter_routing.endpoint import Endpoint
 
 Reason = tuple[str, object, object]
@@ -17,7 +17,7 @@ def exclusion(endpoint: Endpoint, wanted: Wanted, model: WantedModel) -> Reason 
     Returns:
         The rule, what the endpoint has, and what the request asks for; or None when it may serve.
     """
-    tag = endpoint_name(endpoint.tag)
+    tag = name_of(endpoint)
     if not _tier_admitted(tag, wanted, model):
         return "service_tier", tag.tier or "default", wanted.service_tier or "default"
     if wanted.only is not None and not any(name.matches(tag) for name in wanted.only):
@@ -43,7 +43,7 @@ def _tier_admitted(tag: EndpointName, wanted: Wanted, model: WantedModel) -> boo
         return tag.tier == "flex"
     if tag.tier is None or tag.tier in (wanted.service_tier, model.tier):
         return True
-    return tag in wanted.order or (wanted.only is not None and tag in wanted.only)
+    return any(name.is_exactly(tag) for name in (*wanted.order, *(wanted.only or ())))
 
 
 def _too_dear(endpoint: Endpoint, limits: Mapping[str, Decimal]) -> Reason | None:

@@ -69,6 +69,7 @@ class Endpoint:
         tool_success_rate: The fraction of tool calls that were well formed, if measured.
         model_aliases: Further ids of the model: its dated slug, `~author/family-latest`.
         supports_implicit_caching: Whether repeated prompts are cached unasked.
+        declared_tier: The service tier it says it sells; None where only the tag tells.
         extra: Fields of the wire that have no name here.
 
     Example:
@@ -105,6 +106,7 @@ class Endpoint:
     tool_success_rate: float | None = None
     model_aliases: tuple[str, ...] = ()
     supports_implicit_caching: bool = False
+    declared_tier: str | None = None
     name: str = ""
     model_name: str = ""
     extra: Mapping[str, object] = field(default_factory=lambda: _NOTHING, hash=False)
@@ -112,6 +114,8 @@ class Endpoint:
     @property
     def service_tier(self) -> str | None:
         """The tier that this endpoint sells, or None for the standard service."""
+        if self.declared_tier is not None:
+            return self.declared_tier
         last = self.tag.rpartition("/")[2].lower()
         return last if "/" in self.tag and last in SERVICE_TIERS else None
 
@@ -157,6 +161,7 @@ class Endpoint:
             tool_success_rate=entry.optional_number("tool_success_rate"),
             model_aliases=aliases,
             supports_implicit_caching=entry.optional_flag("supports_implicit_caching") or False,
+            declared_tier=entry.optional_text("service_tier"),
             name=entry.optional_text("name") or "",
             model_name=entry.optional_text("model_name") or "",
             extra=entry.rest(_WIRE_FIELDS),
@@ -183,6 +188,7 @@ class Endpoint:
             "latency_last_30m": self.latency and self.latency.to_wire(),
             "throughput_last_30m": self.throughput and self.throughput.to_wire(),
             "supports_implicit_caching": self.supports_implicit_caching,
+            "service_tier": self.service_tier,
             **self.extra,
         }
 
@@ -221,6 +227,7 @@ _WIRE_FIELDS = frozenset(
         "latency_last_30m",
         "throughput_last_30m",
         "supports_implicit_caching",
+        "service_tier",
         "zdr",
         "collects_data",
         "distillable",

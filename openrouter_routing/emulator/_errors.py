@@ -142,6 +142,8 @@ def availability_error(
 def nobody_left_error(plan: RoutePlan, router: Mapping[str, object] | None) -> ServiceError:
     """Say why a plan has no candidate: which rules excluded the endpoints of the models."""
     relevant = [exclusion for exclusion in plan.excluded if exclusion.rule != "model"]
+    # Tiers that nobody asked for are never part of the reason, unless they are all of it.
+    relevant = [e for e in relevant if e.rule != "service_tier"] or relevant
     if not relevant:
         return availability_error("no_endpoints", plan.requested, router=router)
     excluded_by = dict.fromkeys(

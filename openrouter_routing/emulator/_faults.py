@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 
-from openrouter_routing._plan_request import endpoint_name
+from openrouter_routing._plan_request import endpoint_name, name_of
 from openrouter_routing.emulator._errors import AVAILABILITY
 from openrouter_routing.endpoint import Endpoint
 
@@ -106,7 +106,7 @@ class Fault:
             return False
         if self.provider is None:
             return True
-        wanted, tag = endpoint_name(self.provider), endpoint_name(endpoint.tag)
+        wanted, tag = endpoint_name(self.provider), name_of(endpoint)
         # A fault hits a company as a whole, its service tiers included.
         return wanted.matches(tag) or (wanted.variant is None and wanted.base == tag.base)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from openrouter_routing.catalog import Model
 from openrouter_routing.emulator._errors import ServiceError
 from openrouter_routing.emulator._service import CREDITS, Service
+from openrouter_routing.endpoint import Endpoint
 from openrouter_routing.providers import known_providers, provider_slug
 
 
@@ -55,13 +56,13 @@ def list_endpoints(service: Service, identity: str) -> dict[str, object]:
     model = _find(service, identity)
     wire = model.to_wire()
     head = {name: wire.get(name) for name in ("id", "name", "created", "description")}
-    endpoints = [endpoint.to_wire() for endpoint in model.endpoints]
+    endpoints = [_endpoint(endpoint) for endpoint in model.endpoints]
     return {"data": {**head, "architecture": wire.get("architecture"), "endpoints": endpoints}}
 
 
 def list_zdr_endpoints(service: Service) -> dict[str, object]:
     """List the endpoints that retain no data."""
-    return {"data": [e.to_wire() for e in service.catalog.endpoints if e.zdr]}
+    return {"data": [_endpoint(e) for e in service.catalog.endpoints if e.zdr]}
 
 
 def list_providers(service: Service) -> dict[str, object]:
@@ -105,6 +106,10 @@ def show_key(service: Service) -> dict[str, object]:
             "is_management_key": False,
             "is_provisioning_key": False,
             "creator_user_id": None,
+            "effective_budget": None,
+            "organization_id": None,
+            "workspace_id": None,
+            "free_model_daily_requests": {"limit": 1000, "remaining": 1000, "used": 0},
             "expires_at": None,
             "rate_limit": {"requests": -1, "interval": "10s", "note": "not limited here"},
         }
@@ -122,6 +127,17 @@ _PERIODS = ("", "_daily", "_weekly", "_monthly")
 def _models_page(models: Sequence[Model], total: int, following: str | None) -> dict[str, object]:
     data = [model.to_wire() for model in models]
     return {"data": data, "total_count": total, "links": {"next": following}}
+
+
+def _endpoint(endpoint: Endpoint) -> dict[str, object]:
+    """Write an endpoint with the fields of the wire that a catalog need not have."""
+    choice = "tool_choice" in endpoint.supported_parameters
+    extra = {
+        "native_tools": {},
+        "supports_diarization": False,
+        "supports_tool_choice": dict.fromkeys(("auto", "none", "required", "function"), choice),
+    }
+    return extra | endpoint.to_wire()
 
 
 def _find(service: Service, identity: str) -> Model:

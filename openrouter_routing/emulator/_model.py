@@ -77,7 +77,8 @@ def answer(body: Mapping[str, Any]) -> Answer:
     )
     thought = f"The request is: {prompt}" if prompt else "There is nothing to answer."
     if chosen:
-        called = tuple(call_of(tool, prompt, f"{len(messages)}") for tool in chosen)
+        alone = len(chosen) == 1
+        called = tuple(call_of(t, prompt, str(len(messages)), alone=alone) for t in chosen)
         return Answer("", called, f"{thought} I call {', '.join(t['name'] for t in chosen)}.")
     wanted = body.get("response_format") or {}
     known = "\n".join([prompt, *(text_of(result) for result in results)])

@@ -27,6 +27,8 @@ query question text input prompt content message request instruction instruction
 description summary response answer statement topic search reason reasoning explanation
 """
 _WHOLE = frozenset(_WHOLE_WORDS.split())
+# Properties that ask for a name, which is seldom what stands in quotation marks.
+_NAMED = frozenset({"name", "person", "author", "city", "country", "town", "place", "location"})
 _FORMATS: Mapping[str, tuple[str, str]] = {
     "date-time": (
         r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?",
@@ -44,12 +46,13 @@ _FORMATS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def fill_schema(schema: Schema, prompt: str) -> Any:
+def fill_schema(schema: Schema, prompt: str, *, focus: str = "") -> Any:
     """Make a value that a schema allows, out of what a prompt says.
 
     Args:
         schema: A JSON schema, with local references.
         prompt: The text to take numbers, names, quoted words and choices from.
+        focus: The part of it to look at first.
 
     Returns:
         The value.
@@ -65,18 +68,19 @@ def fill_schema(schema: Schema, prompt: str) -> Any:
         ... )
         {'city': 'Paris', 'days': 3}
     """
-    return _Filling(schema, prompt).value(schema, ())
+    return _Filling(schema, prompt, focus).value(schema, ())
 
 
 class _Filling:
     """One pass over a schema; what was found once is not used a second time."""
 
-    def __init__(self, root: Schema, prompt: str) -> None:
+    def __init__(self, root: Schema, prompt: str, focus: str) -> None:
         self._root = root
         self._prompt = prompt
-        self._numbers = numbers(prompt)
-        self._quoted = quoted(prompt)
-        self._names = [name for name in names(prompt) if name not in self._quoted]
+        near = f"{focus}\n{prompt.replace(focus, ' ', 1)}" if focus else prompt
+        self._numbers = numbers(near)
+        self._quoted = quoted(near)
+        self._names = [name for name in names(near) if name not in self._quoted]
 
     def value(self, schema: Schema | bool, path: tuple[str, ...]) -> Any:
         """Fill one schema; the path holds the property names that lead to it."""
@@ -226,6 +230,8 @@ class _Filling:
         if label and (found := after_label(self._prompt, label)) and found not in _WHOLE:
             self._use(found)
             return self._longer(found)
+        if label and label[-1] in _NAMED and self._names:
+            return self._names.pop(0)
         if self._quoted:
             return self._quoted.pop(0)
         if not label or label[-1] not in _WHOLE:

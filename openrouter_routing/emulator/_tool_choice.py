@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from openrouter_routing.emulator._finding import stems
 from openrouter_routing.emulator._schema_filling import fill_schema
 
 Tool = Mapping[str, Any]
+
+_PART = re.compile(r"\band\b|[,;.!?\n]")
 
 
 def choose_tools(
@@ -54,19 +57,28 @@ def choose_tools(
     return chosen if parallel else chosen[:1]
 
 
-def call_of(tool: Tool, prompt: str, place: str) -> dict[str, object]:
+def call_of(tool: Tool, prompt: str, place: str, *, alone: bool) -> dict[str, object]:
     """Write the call of a function, its arguments filled from the prompt.
 
     Args:
         tool: The function.
-        prompt: Where the arguments come from.
+        prompt: Where the arguments come from; of several calls each looks first at the part of
+            the prompt that speaks of it.
+        alone: Whether it is the only call.
         place: What tells this call from others, for its id.
     """
     schema = tool.get("parameters") or {"type": "object", "properties": {}}
-    arguments = json.dumps(fill_schema(schema, prompt), ensure_ascii=False)
+    focus = "" if alone else _part_about(tool, prompt)
+    arguments = json.dumps(fill_schema(schema, prompt, focus=focus), ensure_ascii=False)
     digest = hashlib.sha256(f"{place}|{tool['name']}|{arguments}".encode()).hexdigest()
     function = {"name": tool["name"], "arguments": arguments}
     return {"id": f"call_{digest[:24]}", "type": "function", "function": function}
+
+
+def _part_about(tool: Tool, prompt: str) -> str:
+    named = stems(tool["name"])
+    parts = _PART.split(prompt)
+    return next((part for part in parts if not named.isdisjoint(stems(part))), "")
 
 
 def _forced_name(choice: object) -> str | None:

@@ -701,3 +701,13 @@ def test_planning_reads_each_endpoint_once_so_that_a_thousand_take_no_time() -> 
         return calls
 
     assert steps(2000) < steps(1000) * 2.2
+
+
+def test_an_endpoint_may_sell_a_tier_that_its_slug_does_not_spell() -> None:
+    turbo = endpoint("moonshotai/turbo", 9, declared_tier="priority")
+    both = [endpoint("moonshotai", 1), turbo]
+    assert tags(plan(both)) == ["moonshotai"]
+    assert tags(plan(both, provider={"only": ["moonshotai"]})) == ["moonshotai"]
+    assert tags(plan(both, provider={"only": ["moonshotai/turbo"]})) == ["moonshotai/turbo"]
+    assert tags(plan(both, service_tier="priority")) == ["moonshotai/turbo", "moonshotai"]
+    assert tags(plan(both, service_tier="fast")) == ["moonshotai/turbo", "moonshotai"]
