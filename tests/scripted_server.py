@@ -17,6 +17,7 @@ import enum
 import json
 import select
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -79,9 +80,13 @@ class ScriptedServer:
         requests: The requests, in the order they came.
         connections: How many connections were opened.
         open_connections: How many of them are open now.
+
+    Args:
+        tls: The server's side of TLS; answers that wait or hang are for plain connections alone.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.requests: list[Recorded] = []
         self.connections = 0
         self.open_connections = 0
@@ -94,7 +99,7 @@ class ScriptedServer:
         self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port: int = self._listener.getsockname()[1]
-        self.base_url = f"http://127.0.0.1:{self.port}/api/v1"
+        self.base_url = f"http{'s' if tls else ''}://127.0.0.1:{self.port}/api/v1"
 
     def play(self, *answers: Answer) -> None:
         """Queue answers: one for each request to come."""
@@ -161,6 +166,8 @@ class ScriptedServer:
 
     def _serve(self, connection: socket.socket, number: int) -> None:
         try:
+            if self._tls is not None:
+                connection = self._tls.wrap_socket(connection, server_side=True)
             with connection, connection.makefile("rb") as reader:
                 while (request := _read_request(reader, connection, number)) is not None:
                     with self._changed:
