@@ -55,9 +55,10 @@ def build_app(
             record: RecordedRequest = request.scope["record"]
             try:
                 check_key(record, service.settings)
-                reply = handler(service, record, request)
-                if record.method == "GET" and (fault := service.faults.hit(None, record.path)):
-                    reply = spoil_listing(fault, reply)
+                if record.method == "GET":
+                    reply = _look_up(service, record, request, handler)
+                else:
+                    reply = handler(service, record, request)
             except ServiceError as error:
                 reply = error.reply({"X-Generation-Id": service.new_id("gen")})
             return ReplyResponse(reply, closing, sockets)
@@ -75,6 +76,18 @@ def build_app(
         for method, path, handler in _HANDLERS
     ]
     return Starlette(routes=routes, exception_handlers={HTTPException: missing})
+
+
+def _look_up(
+    service: Service, record: RecordedRequest, request: Request, handler: Handler
+) -> Reply:
+    """Answer a look-up, unless it is scripted or a fault hits it."""
+    scripted = service.scripted(record, stream=False)
+    if scripted is not None:
+        return scripted
+    reply = handler(service, record, request)
+    fault = service.faults.hit(None, record.path)
+    return reply if fault is None else spoil_listing(fault, reply)
 
 
 def _model_id(request: Request) -> str:
