@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _COLUMNS = (
     Column("provider", style="bold"),
     Column("answered", right=True, rank=2),
-    Column("first token", right=True),
+    Column("latency", right=True),
     Column("tok/s", right=True),
     Column("$/1000 req", right=True),
     Column("finish", rank=4),

@@ -12,7 +12,12 @@ import typer
 from openrouter_routing._figures import dollars, milliseconds
 from openrouter_routing.cli._output import fact_lines, say, show, show_json
 from openrouter_routing.cli._session import Session
-from openrouter_routing.errors import AuthenticationError, OpenRouterError, PermissionDeniedError
+from openrouter_routing.errors import (
+    AuthenticationError,
+    BadRequestError,
+    OpenRouterError,
+    PermissionDeniedError,
+)
 
 _NOT_FOUND = 404
 _PAUSE = 0.5
@@ -69,8 +74,14 @@ def _look_up(session: Session, generation_id: str, wait: float) -> dict[str, Any
         try:
             return session.client.generation(generation_id)
         except OpenRouterError as error:
-            if error.status != _NOT_FOUND or time.monotonic() + _PAUSE > until:
+            if error.status != _NOT_FOUND:
                 raise
+            if time.monotonic() + _PAUSE > until:
+                raise BadRequestError(
+                    f"there is no generation {generation_id!r}: is it of another account, or a stream "
+                    "that was broken off?",
+                    status=_NOT_FOUND,
+                ) from None
         time.sleep(_PAUSE)
 
 

@@ -100,6 +100,11 @@ def explain(
     to a model and nothing is billed: the endpoints and their prices are looked up,
     and OpenRouter's documented rules are applied to them. Exits with 1 when nobody is left.
     """
+    if preferences.preset or "@preset/" in model:
+        raise BadRequestError(
+            "a preset is kept in your account, which a plan cannot see; give its settings as flags or with "
+            "--preferences FILE"
+        )
     body = _body(model, preferences, _listed(require), _listed(use), prompt_tokens, max_tokens)
     names = [model, *body.get("models", ())]
     known = session.catalog(names) if catalog is None else Catalog.load(catalog)

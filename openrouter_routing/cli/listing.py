@@ -84,13 +84,13 @@ def providers(
         str | None, typer.Argument(metavar="[WORDS]", help="Words that slug or name contain.")
     ] = None,
 ) -> int:
-    """List providers: the slugs that preferences name them by.
+    """List providers and their slugs.
 
     Examples:
       openrouter-routing providers
       openrouter-routing providers together --json
 
-    Exits with 1 when no provider matches.
+    Preferences name a provider by its slug. Exits with 1 when no provider matches.
     """
     found = sorted(
         (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -143,7 +144,7 @@ def _line(request: RecordedRequest) -> str:
         except ValueError:
             asked = "not JSON"
         else:
-            provider = f" provider={body['provider']}" if "provider" in body else ""
+            provider = f" provider={dumps(body['provider'])}" if "provider" in body else ""
             streamed = " streamed" if body.get("stream") else ""
             asked = f"{body.get('model') or body.get('models')}{provider}{streamed}"
     return f"{request.status}  {request.method:<4} {request.path}  {asked}".rstrip()
