@@ -106,6 +106,8 @@ def show_key(service: Service) -> dict[str, object]:
             "is_management_key": False,
             "is_provisioning_key": False,
             "creator_user_id": None,
+            "allowed_data_regions": ["global"],
+            "budgets": [],
             "effective_budget": None,
             "organization_id": None,
             "workspace_id": None,
