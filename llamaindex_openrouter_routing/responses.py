@@ -214,8 +214,8 @@ class _Call:
 class StreamedResponse:
     """Deltas in, cumulative responses out.
 
-    Each response holds all that has arrived. Blocks are made without validation, and the arguments of a tool call are
-    parsed anew only when they have grown by a part of their length, so that long ones stay linear.
+    Each response holds all that has arrived. The arguments of a tool call are parsed anew only when they have grown by
+    a part of their length, so that long ones stay linear.
     """
 
     __slots__ = ("_calls", "_reasoning", "_text")
@@ -239,7 +239,7 @@ class StreamedResponse:
             call.id = fragment.id or call.id
             call.name += fragment.name or ""
             call.arguments.add(fragment.arguments)
-        return ChatResponse.model_construct(
+        return ChatResponse(
             message=self._message(),
             delta=text,
             raw=None,
@@ -254,13 +254,13 @@ class StreamedResponse:
     def _message(self) -> ChatMessage:
         blocks: list[ContentBlock] = []
         if self._reasoning:
-            blocks.append(ThinkingBlock.model_construct(content=self._reasoning))
+            blocks.append(ThinkingBlock(content=self._reasoning))
         if self._text or not (self._calls or self._reasoning):
-            blocks.append(TextBlock.model_construct(text=self._text))
+            blocks.append(TextBlock(text=self._text))
         kept: Json = {}
         if self._calls:
             blocks.extend(
-                ToolCallBlock.model_construct(
+                ToolCallBlock(
                     tool_call_id=call.id, tool_name=call.name, tool_kwargs=call.arguments.parsed
                 )
                 for call in self._calls
@@ -268,6 +268,4 @@ class StreamedResponse:
             kept["tool_calls"] = [
                 tool_call_to_wire(call.id, call.name, call.arguments.text) for call in self._calls
             ]
-        return ChatMessage.model_construct(
-            role=MessageRole.ASSISTANT, blocks=blocks, additional_kwargs=kept
-        )
+        return ChatMessage(role=MessageRole.ASSISTANT, blocks=blocks, additional_kwargs=kept)
