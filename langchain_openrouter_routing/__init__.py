@@ -11,7 +11,7 @@ is only imported when it is asked for.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 try:
     import langchain_core as _langchain_core  # noqa: F401  # tells early what is missing
@@ -23,6 +23,8 @@ except ModuleNotFoundError as missing:
 
 from langchain_openrouter_routing import blocks as _blocks  # noqa: F401  # registers the translator
 from langchain_openrouter_routing.chat_model import ChatOpenRouter
+from langchain_openrouter_routing.embeddings import OpenRouterEmbeddings
+from langchain_openrouter_routing.rerank import OpenRouterRerank
 from langchain_openrouter_routing.structured import StructuredOutputError
 from openrouter_routing import (
     ProviderPreferences,
@@ -33,11 +35,17 @@ from openrouter_routing import (
     routing,
 )
 
-_LATER: dict[str, str] = {}
+if TYPE_CHECKING:
+    from langchain_openrouter_routing.middleware import RoutingMiddleware
+
+_LATER = {"RoutingMiddleware": "langchain_openrouter_routing.middleware"}
 __all__ = [
     "ChatOpenRouter",
+    "OpenRouterEmbeddings",
+    "OpenRouterRerank",
     "ProviderPreferences",
     "Route",
+    "RoutingMiddleware",
     "RoutingPreferences",
     "StructuredOutputError",
     "__version__",

@@ -7,29 +7,21 @@ from typing import Any, ClassVar
 
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.utils import from_env
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from langchain_openrouter_routing._connection import (
     Connection,
+    Number,
     only_set,
-    plain_policy,
-    plain_provider,
-    plain_settings,
+    plain_preference,
 )
-from langchain_openrouter_routing.errors import langchain_errors
-from openrouter_routing.preferences import (
-    PROVIDER_FIELDS,
-    ROUTING_FIELDS,
-    RoutingPreferences,
-    preferences_of,
-)
+from openrouter_routing.preferences import RoutingPreferences, preferences_of
 from openrouter_routing.request import OPTIONS, PARAMETERS
 
-Number = int | float
-"""A number that is sent as it was set: pydantic would make 1.0 of a 1 where only `float` is named."""
-
-_PREFERENCE_FIELDS = (*PROVIDER_FIELDS, *(name for name in ROUTING_FIELDS if name != "metadata"))
-"""The routing preferences that are fields of the model; `metadata` is LangChain's own, so the API's is in `routing`."""
+_REQUEST_FIELDS = (
+    "models", "session_id", "service_tier", "preset", "plugins", "transforms", "route", "trace", "router_metadata",
+    "response_cache",
+)  # fmt: skip
 
 
 class ChatFields(Connection, BaseChatModel):
@@ -40,35 +32,8 @@ class ChatFields(Connection, BaseChatModel):
     model: str
     """The model, such as `"openai/gpt-5-mini"`; also taken as `model_name=`."""
 
-    # Where a request may go: https://openrouter.ai/docs/features/provider-routing
-
-    provider: dict[str, Any] | None = None
-    """Provider preferences, as `ProviderPreferences` or a dict; also taken as `openrouter_provider=`."""
-
     models: list[str] | None = None
     """Fallback models, tried in this order after `model`."""
-
-    routing: dict[str, Any] | None = None
-    """Routing preferences as one value: `RoutingPreferences`, or a dict of its fields."""
-
-    policy: dict[str, Any] | None = None
-    """Provider preferences that no call, scope or field may loosen."""
-
-    order: list[str] | None = None
-    """Short for `provider={"order": ...}`, like the fields down to `options`."""
-    only: list[str] | None = None
-    ignore: list[str] | None = None
-    allow_fallbacks: bool | None = None
-    require_parameters: bool | None = None
-    data_collection: str | None = None
-    zdr: bool | None = None
-    enforce_distillable_text: bool | None = None
-    quantizations: list[str] | None = None
-    sort: str | dict[str, Any] | None = None
-    preferred_min_throughput: Number | dict[str, Any] | None = None
-    preferred_max_latency: Number | dict[str, Any] | None = None
-    max_price: dict[str, Any] | None = None
-    options: dict[str, Any] | None = None
 
     session_id: str | None = Field(default_factory=from_env("OPENROUTER_SESSION_ID", default=None))
     """Groups requests and keeps them on one provider; read from `OPENROUTER_SESSION_ID` unless set."""
@@ -82,8 +47,6 @@ class ChatFields(Connection, BaseChatModel):
     """Legacy prompt transforms."""
     route: str | None = None
     """Legacy `"fallback"`."""
-    user: str | None = None
-    """A stable identifier of your end user."""
     trace: dict[str, Any] | None = None
     """Observability fields, handed on to your broadcast destinations."""
     router_metadata: bool | None = None
@@ -143,33 +106,10 @@ class ChatFields(Connection, BaseChatModel):
     stream_usage: bool = True
     """Whether the last chunk of a stream carries token counts."""
 
-    @field_validator("provider", mode="before")
+    @field_validator(*_REQUEST_FIELDS, mode="before")
     @classmethod
-    def _check_provider(cls, value: Any) -> Any:
-        with langchain_errors():
-            return plain_provider(value)
-
-    @field_validator("policy", mode="before")
-    @classmethod
-    def _check_policy(cls, value: Any) -> Any:
-        with langchain_errors():
-            return plain_policy(value)
-
-    @field_validator("routing", mode="before")
-    @classmethod
-    def _check_routing(cls, value: Any) -> Any:
-        with langchain_errors():
-            return None if value is None else plain_settings(preferences_of(value))
-
-    @field_validator(*_PREFERENCE_FIELDS, mode="before")
-    @classmethod
-    def _check_field(cls, value: Any, info: Any) -> Any:
-        """Refuse a malformed preference at construction, and keep it as plain data."""
-        if value is None or info.field_name == "provider":
-            return value
-        with langchain_errors():
-            wire = preferences_of(**{info.field_name: value}).to_wire()
-        return wire.get("provider", wire).get(info.field_name)
+    def _check_request_field(cls, value: Any, info: ValidationInfo) -> Any:
+        return plain_preference(str(info.field_name), value)
 
     def instance_preferences(self) -> RoutingPreferences:
         """Return the preferences this model adds to every request.
@@ -177,24 +117,19 @@ class ChatFields(Connection, BaseChatModel):
         Raises:
             PreferencesError: A field is malformed, or given both flat and inside `provider`.
         """
-        fields = only_set(self.__dict__, _PREFERENCE_FIELDS)
-        if "session_id" not in self.model_fields_set:
-            fields.pop("session_id", None)
-        return preferences_of(self.routing, **fields)
+        own = super().instance_preferences()
+        if "session_id" in self.model_fields_set or not self.session_id:
+            return own
+        settings = own.settings()
+        if settings.get("session_id") == self.session_id:
+            del settings["session_id"]
+        return RoutingPreferences.from_settings(settings)
 
     def environment_preferences(self) -> RoutingPreferences:
         """Return the preferences that the environment named when the model was made."""
         if self.session_id and "session_id" not in self.model_fields_set:
             return preferences_of(session_id=self.session_id)
         return RoutingPreferences()
-
-    def layers(self) -> dict[str, Any]:
-        """Return the preferences below a call, as the core's clients take them."""
-        return {
-            "routing": self.instance_preferences(),
-            "environment": self.environment_preferences(),
-            "policy": self.policy,
-        }
 
     def call_options(self, stop: list[str] | None, call: Mapping[str, Any]) -> dict[str, Any]:
         """Return all options of one request: the model's own, and over them those of the call.

@@ -1,4 +1,4 @@
-"""What the chat model, the embeddings and the reranker share: key, address, headers, timeouts, retries."""
+"""What the chat model, the embeddings and the reranker share: how requests are sent, and which providers may serve."""
 
 from __future__ import annotations
 
@@ -7,13 +7,27 @@ from typing import Any, ClassVar, Self
 
 import httpx
 from langchain_core.utils import from_env, secret_from_env
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from langchain_openrouter_routing.errors import BadRequestError, langchain_errors
 from openrouter_routing import _vocabulary as vocabulary
 from openrouter_routing.client import AsyncOpenRouterClient, OpenRouterClient
-from openrouter_routing.preferences import ProviderPreferences, RoutingPreferences
-from openrouter_routing.resolution import policy_of
+from openrouter_routing.preferences import (
+    PROVIDER_FIELDS,
+    ROUTING_FIELDS,
+    ProviderPreferences,
+    RoutingPreferences,
+    preferences_of,
+)
+from openrouter_routing.resolution import combine_policies, merge, policy_of
 from openrouter_routing.settings import (
     MAX_RETRIES,
     MAX_RETRY_WAIT,
@@ -25,9 +39,13 @@ from openrouter_routing.settings import (
     settings_from,
 )
 
+Number = int | float
+"""A number that is sent as it was set: pydantic would make 1.0 of a 1 where only `float` is named."""
+_PREFERENCES = (*PROVIDER_FIELDS, *ROUTING_FIELDS)
+
 
 class Connection(BaseModel):
-    """How requests are sent; the fields every class of this package has.
+    """How requests are sent and which providers may serve them; the fields every class of this package has.
 
     Connections are no part of the object: they live in one registry, so that objects copy, pickle and reconfigure
     freely and work in every event loop.
@@ -96,6 +114,36 @@ class Connection(BaseModel):
     http_async_client: httpx.AsyncClient | None = Field(default=None, exclude=True, repr=False)
     """An HTTP client of your own for async calls."""
 
+    # Which providers may serve: https://openrouter.ai/docs/features/provider-routing
+
+    provider: dict[str, Any] | None = None
+    """Provider preferences, as `ProviderPreferences` or a dict; also taken as `openrouter_provider=`."""
+
+    routing: dict[str, Any] | None = None
+    """Routing preferences as one value: `RoutingPreferences`, or a dict of its fields."""
+
+    policy: dict[str, Any] | None = None
+    """Provider preferences that no call, scope or field may loosen."""
+
+    order: list[str] | None = None
+    """Short for `provider={"order": ...}`, like the fields down to `options`."""
+    only: list[str] | None = None
+    ignore: list[str] | None = None
+    allow_fallbacks: bool | None = None
+    require_parameters: bool | None = None
+    data_collection: str | None = None
+    zdr: bool | None = None
+    enforce_distillable_text: bool | None = None
+    quantizations: list[str] | None = None
+    sort: str | dict[str, Any] | None = None
+    preferred_min_throughput: Number | dict[str, Any] | None = None
+    preferred_max_latency: Number | dict[str, Any] | None = None
+    max_price: dict[str, Any] | None = None
+    options: dict[str, Any] | None = None
+
+    user: str | None = None
+    """A stable identifier of your end user."""
+
     @model_validator(mode="before")
     @classmethod
     def _name_fields(cls, values: Any) -> Any:
@@ -135,6 +183,33 @@ class Connection(BaseModel):
         with langchain_errors():
             return checked_base_url(url) if url else None
 
+    @field_validator("provider", mode="before")
+    @classmethod
+    def _check_provider(cls, value: Any) -> Any:
+        with langchain_errors():
+            if value is None:
+                return None
+            checked = preferences_of(provider=value).provider or ProviderPreferences()
+            return plain_settings(checked)
+
+    @field_validator("policy", mode="before")
+    @classmethod
+    def _check_policy(cls, value: Any) -> Any:
+        with langchain_errors():
+            policy = policy_of(value)
+            return None if policy is None else plain_settings(policy)
+
+    @field_validator("routing", mode="before")
+    @classmethod
+    def _check_routing(cls, value: Any) -> Any:
+        with langchain_errors():
+            return None if value is None else plain_settings(preferences_of(value))
+
+    @field_validator(*PROVIDER_FIELDS, "user", mode="before")
+    @classmethod
+    def _check_preference(cls, value: Any, info: ValidationInfo) -> Any:
+        return plain_preference(str(info.field_name), value)
+
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         memo = {} if memo is None else memo
         for client in (self.http_client, self.http_async_client):
@@ -165,38 +240,101 @@ class Connection(BaseModel):
             on_empty=self.on_empty,
         )
 
-    def sync_client(self, **preferences: Any) -> OpenRouterClient:
-        """Return a client of the core with these settings."""
-        return OpenRouterClient(self.client_settings(), http_client=self.http_client, **preferences)
+    def instance_preferences(self) -> RoutingPreferences:
+        """Return the preferences this object adds to every request.
 
-    def async_client(self, **preferences: Any) -> AsyncOpenRouterClient:
-        """Return an async client of the core with these settings."""
-        return AsyncOpenRouterClient(
-            self.client_settings(), http_async_client=self.http_async_client, **preferences
+        Raises:
+            PreferencesError: A field is malformed, or given both flat and inside `provider`.
+        """
+        return preferences_of(self.routing, **only_set(self.__dict__, self.preference_fields()))
+
+    def environment_preferences(self) -> RoutingPreferences:
+        """Return the preferences that the environment named when the object was made."""
+        return RoutingPreferences()
+
+    @classmethod
+    def preference_fields(cls) -> tuple[str, ...]:
+        """Return the names of the fields that are routing preferences."""
+        # LangChain has a `metadata` of its own; the API's is only in `routing`.
+        return tuple(
+            name for name in _PREFERENCES if name in cls.model_fields and name != "metadata"
         )
 
+    def with_routing(
+        self,
+        preferences: RoutingPreferences | Mapping[str, Any] | None = None,
+        /,
+        *,
+        policy: ProviderPreferences | Mapping[str, Any] | None = None,
+        **fields: Any,
+    ) -> Self:
+        """Return an object like this one that adds preferences to its own.
 
-def plain_provider(value: Any) -> Any:
-    """Return provider preferences as a plain dict, checked, so that they dump, copy and enter cache keys.
+        It is of the same class, not a binding, so `bind_tools`, `with_structured_output` and `create_agent` keep them.
+
+        Args:
+            preferences: Preferences to add.
+            policy: Provider preferences that nothing may loosen; they combine with the policy there is.
+            **fields: Fields of `RoutingPreferences`, or of its `provider` written flat; None clears one.
+
+        Raises:
+            PreferencesError: A field is unknown or malformed.
+
+        Example:
+            >>> from langchain_openrouter_routing import ChatOpenRouter
+            >>> base = ChatOpenRouter(model="openai/gpt-5-mini", provider={"zdr": True})
+            >>> base.with_routing(sort="price").provider
+            {'zdr': True, 'sort': 'price'}
+        """
+        with langchain_errors():
+            merged = merge(self.instance_preferences(), preferences_of(preferences, **fields))
+            held = combine_policies(policy_of(self.policy), policy_of(policy))
+        plain = plain_settings(merged)
+        own = self.preference_fields()
+        update: dict[str, Any] = dict.fromkeys(own)
+        update.update({name: plain.pop(name) for name in own if name in plain})
+        update["routing"] = plain or None
+        update["policy"] = None if held is None else plain_settings(held)
+        if "session_id" in own and "session_id" not in merged.model_fields_set:
+            # Still the environment's, and below every other layer.
+            del update["session_id"]
+        return self.model_copy(update=update)
+
+    def sync_client(self) -> OpenRouterClient:
+        """Return a client of the core that sends as this object says."""
+        return OpenRouterClient(
+            self.client_settings(), http_client=self.http_client, **self._layers()
+        )
+
+    def async_client(self) -> AsyncOpenRouterClient:
+        """Return an async client of the core that sends as this object says."""
+        return AsyncOpenRouterClient(
+            self.client_settings(), http_async_client=self.http_async_client, **self._layers()
+        )
+
+    def _layers(self) -> dict[str, Any]:
+        return {
+            "routing": self.instance_preferences(),
+            "environment": self.environment_preferences(),
+            "policy": self.policy,
+        }
+
+
+def plain_preference(name: str, value: Any) -> Any:
+    """Return one preference as plain data, checked, so that it dumps, copies and enters cache keys.
 
     Args:
-        value: `ProviderPreferences`, or a dict of its fields; None stays None.
+        name: The field.
+        value: Its value, in any form the preferences take; None stays None.
 
     Raises:
-        PreferencesError: They are malformed.
+        PreferencesError: It is malformed.
     """
     if value is None:
         return None
-    from openrouter_routing.preferences import preferences_of
-
-    checked = preferences_of(provider=value).provider or ProviderPreferences()
-    return plain_settings(checked)
-
-
-def plain_policy(value: Any) -> Any:
-    """Return a policy as a plain dict, checked."""
-    policy = policy_of(value)
-    return None if policy is None else plain_settings(policy)
+    with langchain_errors():
+        wire = preferences_of(**{name: value}).to_wire()
+    return wire.get("provider", wire).get(name)
 
 
 def plain_settings(preferences: ProviderPreferences | RoutingPreferences) -> dict[str, Any]:

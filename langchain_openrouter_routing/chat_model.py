@@ -19,7 +19,6 @@ from pydantic import BaseModel, model_validator
 
 from langchain_openrouter_routing import structured
 from langchain_openrouter_routing._chat_fields import ChatFields
-from langchain_openrouter_routing._connection import plain_policy, plain_settings
 from langchain_openrouter_routing.answers import PROVIDER, chat_result, chunk_of, last_chunk
 from langchain_openrouter_routing.cache_key import request_key
 from langchain_openrouter_routing.errors import BadRequestError, langchain_errors
@@ -28,14 +27,8 @@ from langchain_openrouter_routing.profiles import TableProfile, model_profile
 from langchain_openrouter_routing.structured import Method, tool_to_wire
 from openrouter_routing import __version__
 from openrouter_routing._call import effective_preferences
-from openrouter_routing.preferences import (
-    PROVIDER_FIELDS,
-    ProviderPreferences,
-    RoutingPreferences,
-    preferences_of,
-)
 from openrouter_routing.request import PARAMETERS, read_options
-from openrouter_routing.resolution import combine_policies, merge, policy_of
+from openrouter_routing.resolution import policy_of
 
 
 class ChatOpenRouter(ChatFields):
@@ -80,47 +73,6 @@ class ChatOpenRouter(ChatFields):
 
     # Routing
 
-    def with_routing(
-        self,
-        preferences: RoutingPreferences | Mapping[str, Any] | None = None,
-        /,
-        *,
-        policy: ProviderPreferences | Mapping[str, Any] | None = None,
-        **fields: Any,
-    ) -> Self:
-        """Return a model like this one that adds preferences to its own.
-
-        It is a model, not a binding, so `bind_tools`, `with_structured_output` and `create_agent` keep them.
-
-        Args:
-            preferences: Preferences to add.
-            policy: Provider preferences that nothing may loosen; they combine with the policy there is.
-            **fields: Fields of `RoutingPreferences`, or of its `provider` written flat; None clears one.
-
-        Raises:
-            PreferencesError: A field is unknown or malformed.
-
-        Example:
-            >>> base = ChatOpenRouter(model="openai/gpt-5-mini", provider={"zdr": True})
-            >>> base.with_routing(sort="price").provider
-            {'zdr': True, 'sort': 'price'}
-        """
-        with langchain_errors():
-            merged = merge(self.instance_preferences(), preferences_of(preferences, **fields))
-            held = combine_policies(policy_of(self.policy), policy_of(policy))
-            plain = plain_settings(merged)
-            update: dict[str, Any] = dict.fromkeys(
-                (*PROVIDER_FIELDS, *RoutingPreferences.model_fields)
-            )
-            update.update({name: value for name, value in plain.items() if name != "metadata"})
-            del update["metadata"]
-            update["routing"] = {"metadata": plain["metadata"]} if plain.get("metadata") else None
-            update["policy"] = plain_policy(held)
-        if "session_id" not in plain:
-            # Still the environment's, and below every other layer.
-            del update["session_id"]
-        return self.model_copy(update=update)
-
     def describe(self, **call: Any) -> str:
         """Say which preferences a call made here and now would send, each with the layer it came from.
 
@@ -154,7 +106,7 @@ class ChatOpenRouter(ChatFields):
     ) -> ChatResult:
         with langchain_errors():
             options = self.call_options(stop, kwargs)
-            client = self.sync_client(**self.layers())
+            client = self.sync_client()
             return chat_result(client.chat(messages_to_wire(messages), **options))
 
     async def _agenerate(
@@ -166,7 +118,7 @@ class ChatOpenRouter(ChatFields):
     ) -> ChatResult:
         with langchain_errors():
             options = self.call_options(stop, kwargs)
-            client = self.async_client(**self.layers())
+            client = self.async_client()
             return chat_result(await client.chat(messages_to_wire(messages), **options))
 
     def _stream(
@@ -178,7 +130,7 @@ class ChatOpenRouter(ChatFields):
     ) -> Iterator[ChatGenerationChunk]:
         with langchain_errors():
             options = _for_stream(self.call_options(stop, kwargs))
-            client = self.sync_client(**self.layers())
+            client = self.sync_client()
             named = False
             with client.stream(messages_to_wire(messages), **options) as stream:
                 for delta in stream:
@@ -204,7 +156,7 @@ class ChatOpenRouter(ChatFields):
     ) -> AsyncIterator[ChatGenerationChunk]:
         with langchain_errors():
             options = _for_stream(self.call_options(stop, kwargs))
-            client = self.async_client(**self.layers())
+            client = self.async_client()
             named = False
             async with client.stream(messages_to_wire(messages), **options) as stream:
                 async for delta in stream:
@@ -330,7 +282,7 @@ class ChatOpenRouter(ChatFields):
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         with langchain_errors():
-            client = self.sync_client(**self.layers())
+            client = self.sync_client()
             options = self.call_options(stop, kwargs)
             return request_key(client, options, output_version=self.output_version)
 

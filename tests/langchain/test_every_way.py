@@ -217,17 +217,17 @@ def test_a_call_survives_with_structured_output(emulator: Emulator, make_model: 
 def test_it_survives_chains_fallbacks_and_retries(
     emulator: Emulator, make_model: MakeModel
 ) -> None:
-    down = emulator.fault(kind="down", times=1, path="/chat/completions")
+    down: Any = {"error": {"code": 503, "message": "no capacity"}}
+    emulator.script([down])
     prompt = ChatPromptTemplate.from_template("Say {word}")
     chain: Runnable[Any, str] = (
         prompt | routed(make_model).with_retry(stop_after_attempt=2) | StrOutputParser()
     )
     assert chain.invoke({"word": "Bern"})
-    assert down.fired == 1
     assert len(emulator.requests) == 2
     check(emulator)
     emulator.clear()
-    emulator.fault(kind="down", times=1, path="/chat/completions")
+    emulator.script([down])
     backup = routed(make_model)
     make_model().with_fallbacks([backup]).invoke("Hi")
     assert provider_of(emulator, 0) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from types import SimpleNamespace
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_tests.integration_tests import ChatModelIntegrationTests, chat_models
 
 from langchain_openrouter_routing import ChatOpenRouter
-from openrouter_routing.emulator import Emulator
+from openrouter_routing.emulator import Emulator, RecordedRequest
 from tests.scripted_server import answer
 
 MODEL = "google/gemini-2.5-flash"
@@ -38,6 +39,18 @@ DETAILS: list[Detail] = [
 ]
 
 
+def _call_with_what_is_quoted(request: RecordedRequest) -> dict[str, Any]:
+    """Answer as a model that copies a quoted name into its call, letter by letter."""
+    body: Any = request.json
+    name = body["messages"][-1]["content"].split("'")[1]
+    arguments = json.dumps({"customer_name": name, "description": "new"}, ensure_ascii=False)
+    function = {"name": "unicode_customer", "arguments": arguments}
+    call = {"id": "call_1", "type": "function", "function": function}
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
+    return answer(model=MODEL, choices=[choice])
+
+
 @pytest.fixture(scope="session")
 def vcr_config() -> dict[str, Any]:
     return {"ignore_localhost": True}
@@ -52,7 +65,10 @@ class TestChatOpenRouter(ChatModelIntegrationTests):
         _clean_environment: None,
         emulator: Emulator,
         monkeypatch: pytest.MonkeyPatch,
+        request: pytest.FixtureRequest,
     ) -> None:
+        if "unicode" in request.node.name:
+            emulator.script([_call_with_what_is_quoted] * 2)
         monkeypatch.setenv("OPENROUTER_BASE_URL", emulator.base_url)
         monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-v1-secret")
         monkeypatch.setenv("LANGCHAIN_TESTS_USER_AGENT", "nobody, nothing is fetched")
@@ -122,7 +138,7 @@ class TestChatOpenRouter(ChatModelIntegrationTests):
         return {"invoke": DETAILS, "stream": DETAILS}
 
     def _with_all_details(self, *, stream: bool) -> AIMessage:
-        self.emulator.script([answer(usage=USAGE)])
+        self.emulator.script([answer(usage=USAGE, model=MODEL)])
         model = ChatOpenRouter(model=MODEL)
         if not stream:
             return model.invoke("Hi")

@@ -1,0 +1,126 @@
+"""`OpenRouterEmbeddings`: LangChain's embeddings over OpenRouter, batched, routed and recorded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from langchain_core.embeddings import Embeddings
+from pydantic import Field
+
+from langchain_openrouter_routing._connection import Connection
+from langchain_openrouter_routing.errors import langchain_errors
+
+_AT_ONCE = 8
+"""How many batches an async call has in flight."""
+
+
+class OpenRouterEmbeddings(Connection, Embeddings):
+    """Embeddings of OpenRouter.
+
+    Provider preferences are said at construction, per call, by `with_routing()` or for a block by `routing()`, as for
+    `ChatOpenRouter`. `record_routes()` tells where each batch went and what it cost.
+
+    Args:
+        model: The model, such as `"openai/text-embedding-3-small"`.
+        **fields: Any field below, and those of every class here: key, provider preferences, timeouts in seconds.
+
+    Raises:
+        BadRequestError: A field is unknown; the message names the nearest known one.
+
+    Example:
+        >>> embeddings = OpenRouterEmbeddings(model="openai/text-embedding-3-small", sort="price")
+        >>> embeddings.with_routing(zdr=True).provider
+        {'zdr': True, 'sort': 'price'}
+        >>> vectors = embeddings.embed_documents(["Bern", "Geneva"])  # doctest: +SKIP
+
+    See https://openrouter.ai/docs/api-reference/embeddings
+    """
+
+    model: str
+    """The model; also taken as `model_name=`."""
+    dimensions: int | None = None
+    """How many numbers a vector has, for models that can be told."""
+    encoding_format: Literal["float", "base64"] | None = None
+    """How vectors travel; `"base64"` is four times smaller and read just the same."""
+    query_input_type: str | None = None
+    """The `input_type` of queries, for models that tell them from documents."""
+    document_input_type: str | None = None
+    """The `input_type` of documents."""
+    batch_size: int = Field(default=256, ge=1, le=2048)
+    """How many texts one request carries."""
+    extra_body: dict[str, Any] | None = None
+    """Merged into the body last, unchecked."""
+
+    def embed_documents(self, texts: list[str], **options: Any) -> list[list[float]]:
+        """Return a vector for each text, in their order.
+
+        Args:
+            texts: The texts, none of them empty.
+            **options: Preferences and options of these requests, such as `provider=` or `dimensions=`.
+
+        Raises:
+            OpenRouterError: One of its kinds; see `langchain_openrouter_routing.errors`.
+        """
+        with langchain_errors():
+            client, asked = self.sync_client(), self._options(self.document_input_type, options)
+            batches = [client.embeddings(batch, **asked) for batch in self._batches(texts)]
+        return [vector for batch in batches for vector in batch.vectors]
+
+    def embed_query(self, text: str, **options: Any) -> list[float]:
+        """Return the vector of a query; takes what `embed_documents` takes.
+
+        Args:
+            text: The query.
+            **options: Preferences and options of this request.
+        """
+        with langchain_errors():
+            asked = self._options(self.query_input_type, options)
+            return self.sync_client().embeddings([text], **asked).vectors[0]
+
+    async def aembed_documents(self, texts: list[str], **options: Any) -> list[list[float]]:
+        """Return a vector for each text, in their order; several batches travel at once.
+
+        Args:
+            texts: The texts, none of them empty.
+            **options: Preferences and options of these requests.
+        """
+        with langchain_errors():
+            client, asked = self.async_client(), self._options(self.document_input_type, options)
+            free = asyncio.Semaphore(_AT_ONCE)
+
+            async def embed(batch: Sequence[str]) -> list[list[float]]:
+                async with free:
+                    return (await client.embeddings(batch, **asked)).vectors
+
+            batches = await asyncio.gather(*(embed(batch) for batch in self._batches(texts)))
+        return [vector for vectors in batches for vector in vectors]
+
+    async def aembed_query(self, text: str, **options: Any) -> list[float]:
+        """Return the vector of a query.
+
+        Args:
+            text: The query.
+            **options: Preferences and options of this request.
+        """
+        with langchain_errors():
+            asked = self._options(self.query_input_type, options)
+            return (await self.async_client().embeddings([text], **asked)).vectors[0]
+
+    def _batches(self, texts: Sequence[str]) -> list[Sequence[str]]:
+        return [
+            texts[start : start + self.batch_size]
+            for start in range(0, len(texts), self.batch_size)
+        ]
+
+    def _options(self, input_type: str | None, call: dict[str, Any]) -> dict[str, Any]:
+        own = {
+            "model": self.model,
+            "dimensions": self.dimensions,
+            "encoding_format": self.encoding_format,
+            "input_type": input_type,
+            "extra_body": self.extra_body,
+        }
+        named = {self.aliases.get(name, name): value for name, value in call.items()}
+        return {name: value for name, value in own.items() if value is not None} | named
