@@ -45,7 +45,7 @@ def _before(
       openrouter-routing endpoints openai/gpt-4o-mini
       openrouter-routing explain openai/gpt-4o-mini --zdr
       openrouter-routing probe openai/gpt-4o-mini --runs 3
-      openrouter-routing --emulator explain openai/gpt-4o-mini
+      openrouter-routing --emulator explain openai/gpt-5-mini
 
     The key is read from OPENROUTER_API_KEY; endpoints, explain, models and providers work without
     one. Every verb takes --json, and --emulator to try it offline. Exit codes: 0 done, 1 failed,

@@ -183,6 +183,7 @@ def _flags_of(
         if kind == "switch":
             negated = f"--no-{name.replace('_', '-')}: "
             words = words.removeprefix("True: ").replace("False: ", negated, 1)
+            words = words[:1].upper() + words[1:]
         keys = [key for one in types if hasattr(one, "model_fields") for key in one.model_fields]
         if keys:
             words = f"{words} Keys: {', '.join(dict.fromkeys(keys))}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -76,10 +77,15 @@ class VerbCommand(TyperCommand):
                 heading = getattr(param, "rich_help_panel", None) or (
                     "Arguments" if param.param_type_name == "argument" else "Options"
                 )
-                sections.setdefault(heading, []).append(record)
+                sections.setdefault(heading, []).append((_short_switch(record[0]), record[1]))
         for heading in sorted(sections, key=_place_in_help):
             with formatter.section(heading):
                 formatter.write_dl(sections[heading])
+
+
+def _short_switch(spelled: str) -> str:
+    """Write `--zdr / --no-zdr` as `--[no-]zdr`: the long ones would not fit on narrow terminals."""
+    return re.sub(r"--([\w-]+) / --no-\1\b", r"--[no-]\1", spelled)
 
 
 def _place_in_help(heading: str) -> int:

@@ -61,12 +61,13 @@ class Finding:
 
 
 def check(session: Session) -> int:
-    """Check key, address, proxy, clock, credits.
+    r"""Check key, address, proxy, clock, credits.
 
     Examples:
       openrouter-routing check
       openrouter-routing check --json
-      openrouter-routing check --base-url https://eu.openrouter.ai/api/v1
+      openrouter-routing check \
+          --base-url https://eu.openrouter.ai/api/v1
 
     Says of each what is wrong and what to do. Asks for the limits of the key; nothing is sent to a
     model and nothing is billed. Exits with 1 when something will not work; a warning does not count.

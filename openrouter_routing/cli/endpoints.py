@@ -50,13 +50,14 @@ def endpoints(
         ),
     ] = None,
 ) -> None:
-    """Show who serves a model, at what price.
+    r"""Show who serves a model, at what price.
 
     Examples:
       openrouter-routing endpoints openai/gpt-4o-mini
-      openrouter-routing endpoints qwen/qwen3-32b --sort latency
-      openrouter-routing endpoints openai/gpt-4o-mini --json
-      openrouter-routing --emulator endpoints openai/gpt-4o-mini
+      openrouter-routing endpoints openai/gpt-5 --sort latency
+      openrouter-routing endpoints openai/gpt-5 --json
+      openrouter-routing endpoints openai/gpt-5-mini \
+          --emulator
 
     Prices are USD per million tokens, latency is the median time to the first token and tok/s the
     median throughput of the last half hour. Data says what becomes of prompts: zdr (not retained),

@@ -88,7 +88,7 @@ def explain(
 
     Examples:
       openrouter-routing explain openai/gpt-4o-mini
-      openrouter-routing explain qwen/qwen3-32b --zdr --sort price
+      openrouter-routing explain openai/gpt-5 --zdr
       openrouter-routing explain qwen/qwen3-32b \
           --order groq,together --no-allow-fallbacks
       openrouter-routing explain qwen/qwen3-32b \

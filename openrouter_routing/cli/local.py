@@ -52,7 +52,7 @@ def emulate(
 
     Examples:
       openrouter-routing emulate
-      openrouter-routing emulate --port 9000 --fault azure=down
+      openrouter-routing emulate --fault azure=down
       openrouter-routing emulate --catalog catalog.json
 
     Runs until Ctrl-C; needs no key and no network. Point programs at it with OPENROUTER_BASE_URL, or

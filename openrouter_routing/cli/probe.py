@@ -80,7 +80,7 @@ def probe(
 
     Examples:
       openrouter-routing probe openai/gpt-4o-mini
-      openrouter-routing probe qwen/qwen3-32b --runs 5 --best speed
+      openrouter-routing probe openai/gpt-5 --best speed
       openrouter-routing probe qwen/qwen3-32b \
           --providers groq,together --max-cost 0.05
       openrouter-routing probe qwen/qwen3-32b \

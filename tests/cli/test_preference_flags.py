@@ -85,7 +85,7 @@ def test_a_new_field_is_a_new_flag() -> None:
 
     flags = {flag.field: flag for flag in _flags_of(Newer, "panel")}
     assert (flags["carbon"].kind, flags["regions"].kind) == ("switch", "names")
-    assert flags["carbon"].help == "only endpoints that run on wind."
+    assert flags["carbon"].help == "Only endpoints that run on wind."
     assert flags["regions"].flag == "--regions"
 
 
