@@ -180,7 +180,7 @@ def read_body(call: Call, response: httpx.Response) -> bytes:
         body_failed(call, response, bytes(received), error)
     finally:
         response.close()
-    return bytes(received)
+    return _without_key(call, response, bytes(received))
 
 
 async def aread_body(call: Call, response: httpx.Response) -> bytes:
@@ -196,7 +196,19 @@ async def aread_body(call: Call, response: httpx.Response) -> bytes:
         body_failed(call, response, bytes(received), error)
     finally:
         await response.aclose()
-    return bytes(received)
+    return _without_key(call, response, bytes(received))
+
+
+def _without_key(call: Call, response: httpx.Response, content: bytes) -> bytes:
+    """Take the key out of an error's body: some gateways quote the one they refuse."""
+    if response.status_code < 400:
+        return content
+    for name in call.headers:
+        if name.lower() == "authorization":
+            token = call.headers[name].rpartition(" ")[2].encode()
+            content = content.replace(token, b"(key)") if len(token) >= 8 else content
+            del token
+    return content
 
 
 def check_progress(call: Call, received: bytearray) -> None:

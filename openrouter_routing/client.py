@@ -55,7 +55,9 @@ class _Client:
         return self.defaults.settings
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self.settings.base_url!r})"
+        # A traceback may show one that is only half made.
+        base_url = self.settings.base_url if hasattr(self, "defaults") else None
+        return f"{type(self).__name__}(base_url={base_url!r})"
 
 
 def _check_kind(client: object, name: str, kind: str, *, is_async: bool) -> None:
@@ -116,6 +118,7 @@ class OpenRouterClient(_Client):
         Raises:
             OpenRouterError: One of its kinds, see `errors`.
         """
+        hide_secrets(options)
         return self._run(operations.chat(self.defaults, messages, options))
 
     def stream(self, messages: Sequence[Mapping[str, Any]], **options: Any) -> ChatStream:
@@ -125,6 +128,7 @@ class OpenRouterClient(_Client):
         """
         from openrouter_routing.streams import ChatStream
 
+        hide_secrets(options)
         return ChatStream(operations.stream_call(self.defaults, messages, options), self._http)
 
     def embeddings(self, texts: Sequence[str], **options: Any) -> Embeddings:
@@ -140,6 +144,7 @@ class OpenRouterClient(_Client):
 
         See https://openrouter.ai/docs/api-reference/embeddings
         """
+        hide_secrets(options)
         return self._run(operations.embeddings(self.defaults, texts, options))
 
     def rerank(
@@ -155,6 +160,7 @@ class OpenRouterClient(_Client):
         Raises:
             OpenRouterError: One of its kinds, see `errors`.
         """
+        hide_secrets(options)
         return self._run(operations.rerank(self.defaults, query, documents, options))
 
     def models(self) -> list[Json]:
@@ -257,22 +263,26 @@ class AsyncOpenRouterClient(_Client):
 
     async def chat(self, messages: Sequence[Mapping[str, Any]], **options: Any) -> Completion:
         """Ask for a whole answer; see `OpenRouterClient.chat`."""
+        hide_secrets(options)
         return await self._run(operations.chat(self.defaults, messages, options))
 
     def stream(self, messages: Sequence[Mapping[str, Any]], **options: Any) -> AsyncChatStream:
         """Ask for a streamed answer; see `OpenRouterClient.stream`."""
         from openrouter_routing.streams import AsyncChatStream
 
+        hide_secrets(options)
         return AsyncChatStream(operations.stream_call(self.defaults, messages, options), self._http)
 
     async def embeddings(self, texts: Sequence[str], **options: Any) -> Embeddings:
         """Embed a batch of texts in one request; see `OpenRouterClient.embeddings`."""
+        hide_secrets(options)
         return await self._run(operations.embeddings(self.defaults, texts, options))
 
     async def rerank(
         self, query: str, documents: Sequence[str | Mapping[str, Any]], **options: Any
     ) -> Ranking:
         """Rank documents by how well they answer a query; see `OpenRouterClient.rerank`."""
+        hide_secrets(options)
         return await self._run(operations.rerank(self.defaults, query, documents, options))
 
     async def models(self) -> list[Json]:

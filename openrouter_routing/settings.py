@@ -192,10 +192,10 @@ class ClientSettings:
         merged = merge_headers(self.fixed_headers, self.headers, *more)
         if not any(name.lower() == "authorization" for name in merged):
             merged["Authorization"] = f"Bearer {self._key()}"
-        for name, value in merged.items():
+        for name in merged:
             if not _HEADER_NAME.fullmatch(name):
                 raise BadRequestError(f"{name!r} cannot be the name of a header")
-            if not isinstance(value, str) or _NOT_IN_HEADERS.search(value):
+            if not isinstance(merged[name], str) or _NOT_IN_HEADERS.search(merged[name]):
                 raise BadRequestError(
                     f"the value of the header {name} must be a text without line breaks and blanks around it"
                 )
@@ -213,6 +213,8 @@ class ClientSettings:
                 "keys are made at https://openrouter.ai/keys"
             )
         if _NOT_IN_HEADERS.search(key):
+            # Not even as a local of this frame.
+            del key
             raise AuthenticationError(
                 "the API key holds a line break or blanks around it: strip() what was read from a file"
             )
@@ -303,19 +305,21 @@ def settings_from(base: ClientSettings | None = None, **fields: Any) -> ClientSe
 
 
 def hide_secrets(fields: dict[str, Any]) -> None:
-    """Wrap the key and the headers among keywords, so that no traceback shows them as locals.
+    """Wrap the key and the headers among keywords, so that no traceback shows them as locals of ours.
 
     Raises:
         AuthenticationError: The key is no text.
         BadRequestError: The headers are no mapping.
     """
-    key, headers = fields.pop("api_key", None), fields.pop("headers", None)
-    if key is not None:
-        fields["api_key"] = as_secret(key)
-    if headers is not None:
-        if not isinstance(headers, Mapping):
-            raise BadRequestError(f"headers takes a mapping, got {type(headers).__name__}")
-        fields["headers"] = HiddenHeaders(headers)
+    if fields.get("api_key") is not None:
+        fields["api_key"] = as_secret(fields["api_key"])
+    for name in ("headers", "extra_headers"):
+        if fields.get(name) is None:
+            continue
+        if not isinstance(fields[name], Mapping):
+            kind = type(fields.pop(name)).__name__
+            raise BadRequestError(f"{name} takes a mapping, got {kind}")
+        fields[name] = HiddenHeaders(fields[name])
 
 
 def as_secret(key: object) -> Secret:

@@ -46,10 +46,10 @@ client = OpenRouterClient(api_key="sk-or-v1-0123456789", base_url=base_url, max_
 aclient = AsyncOpenRouterClient(api_key="sk-or-v1-0123456789", base_url=base_url, max_retries=0)
 
 def ask():
-    os.write(1, client.chat(said, model="a/b").text.encode() + b"\\n")
+    os.write(1, client.chat(said, model="openai/gpt-5-mini").text.encode() + b"\\n")
 
 async def aask(count=1):
-    answers = await asyncio.gather(*[aclient.chat(said, model="a/b") for _ in range(count)])
+    answers = await asyncio.gather(*[aclient.chat(said, model="openai/gpt-5-mini") for _ in range(count)])
     os.write(1, " ".join(answer.text for answer in answers).encode() + b"\\n")
 """
 
@@ -205,17 +205,17 @@ def test_nothing_warns_and_the_end_is_silent(server: ScriptedServer, case: str) 
     "script",
     [
         """
-        for delta in client.stream(said, model="a/b"):
+        for delta in client.stream(said, model="openai/gpt-5-mini"):
             print(delta.content)
             break
         """,
         """
-        deltas = iter(client.stream(said, model="a/b"))
+        deltas = iter(client.stream(said, model="openai/gpt-5-mini"))
         print(next(deltas).content)
         """,
         """
         async def main():
-            async for delta in aclient.stream(said, model="a/b"):
+            async for delta in aclient.stream(said, model="openai/gpt-5-mini"):
                 print(delta.content)
                 break
         asyncio.run(main())
@@ -223,12 +223,15 @@ def test_nothing_warns_and_the_end_is_silent(server: ScriptedServer, case: str) 
         """
         async def main():
             task = asyncio.create_task(work())
-            await asyncio.sleep(0.3)
+            while client.said is None:
+                await asyncio.sleep(0.01)
             task.cancel()
             await asyncio.wait([task])
         async def work():
-            async for delta in aclient.stream(said, model="a/b"):
+            async for delta in aclient.stream(said, model="openai/gpt-5-mini"):
+                client.said = delta.content
                 print(delta.content)
+        client.said = None
         asyncio.run(main())
         """,
     ],
@@ -253,8 +256,8 @@ def test_a_thousand_models_open_nothing(server: ScriptedServer) -> None:
         key = "sk-or-v1-0123456789"
         made = [
             (
-                ChatOpenRouter(model="a/b", api_key=key, base_url=base_url),
-                OpenRouter(model="a/b", api_key=key, api_base=base_url),
+                ChatOpenRouter(model="openai/gpt-5-mini", api_key=key, base_url=base_url),
+                OpenRouter(model="openai/gpt-5-mini", api_key=key, api_base=base_url),
                 OpenRouterClient(api_key=key, base_url=base_url),
                 AsyncOpenRouterClient(api_key=key, base_url=base_url),
             )
@@ -270,7 +273,7 @@ def test_a_thousand_models_open_nothing(server: ScriptedServer) -> None:
 
 async def test_the_tests_own_loop_is_one_like_any_other(server: ScriptedServer) -> None:
     client = AsyncOpenRouterClient(api_key=KEY, base_url=server.base_url)
-    assert (await client.chat(MESSAGES, model="a/b")).text == "Bern."
+    assert (await client.chat(MESSAGES, model="openai/gpt-5-mini")).text == "Bern."
     assert len(_registry._async_clients) == 1
     await aclose_clients()
     assert len(_registry._async_clients) == 0
@@ -280,11 +283,11 @@ def test_dead_loops_are_forgotten(server: ScriptedServer) -> None:
     client = AsyncOpenRouterClient(api_key=KEY, base_url=server.base_url)
     for _ in range(4):
         loop = asyncio.new_event_loop()
-        loop.run_until_complete(client.chat(MESSAGES, model="a/b"))
+        loop.run_until_complete(client.chat(MESSAGES, model="openai/gpt-5-mini"))
         loop.close()
         assert len(_registry._async_clients) == 1
     assert server.wait_for(lambda: server.open_connections <= 1)
-    asyncio.run(client.chat(MESSAGES, model="a/b"))  # type: ignore[arg-type]
+    asyncio.run(client.chat(MESSAGES, model="openai/gpt-5-mini"))  # type: ignore[arg-type]
     assert len(_registry._async_clients) == 0
     assert server.wait_for(lambda: server.open_connections == 0)
 
@@ -292,7 +295,9 @@ def test_dead_loops_are_forgotten(server: ScriptedServer) -> None:
 def test_one_client_and_one_context_serve_all(server: ScriptedServer) -> None:
     close_clients()
     for _ in range(5):
-        OpenRouterClient(api_key=KEY, base_url=server.base_url).chat(MESSAGES, model="a/b")
+        OpenRouterClient(api_key=KEY, base_url=server.base_url).chat(
+            MESSAGES, model="openai/gpt-5-mini"
+        )
     assert server.connections == 1
     assert _registry.sync_client() is _registry.sync_client()
     assert len(_registry._ssl_contexts) == 1
@@ -302,7 +307,9 @@ def test_threads_share_the_client(server: ScriptedServer) -> None:
     client = OpenRouterClient(api_key=KEY, base_url=server.base_url)
     texts: list[str] = []
     threads = [
-        threading.Thread(target=lambda: texts.append(client.chat(MESSAGES, model="a/b").text))
+        threading.Thread(
+            target=lambda: texts.append(client.chat(MESSAGES, model="openai/gpt-5-mini").text)
+        )
         for _ in range(16)
     ]
     for thread in threads:
@@ -337,8 +344,10 @@ def test_a_client_of_your_own(server: ScriptedServer, duck: bool) -> None:
     with httpx.Client(headers={"X-Mine": "1", "Authorization": "wrong"}) as own:
         http: Any = Counting(own) if duck else own
         client = OpenRouterClient(api_key=KEY, base_url=server.base_url, http_client=http)
-        assert client.chat(MESSAGES, model="a/b").text == "Bern."
-        assert [delta.content for delta in client.stream(MESSAGES, model="a/b")] == ["Bern."]
+        assert client.chat(MESSAGES, model="openai/gpt-5-mini").text == "Bern."
+        assert [delta.content for delta in client.stream(MESSAGES, model="openai/gpt-5-mini")] == [
+            "Bern."
+        ]
         client.close()
         assert not own.is_closed
     for request in server.requests:
@@ -355,8 +364,10 @@ async def test_an_async_client_of_your_own(server: ScriptedServer, duck: bool) -
         client = AsyncOpenRouterClient(
             api_key=KEY, base_url=server.base_url, http_async_client=http
         )
-        assert (await client.chat(MESSAGES, model="a/b")).text == "Bern."
-        assert [delta.content async for delta in client.stream(MESSAGES, model="a/b")] == ["Bern."]
+        assert (await client.chat(MESSAGES, model="openai/gpt-5-mini")).text == "Bern."
+        assert [
+            delta.content async for delta in client.stream(MESSAGES, model="openai/gpt-5-mini")
+        ] == ["Bern."]
         await client.aclose()
         assert not own.is_closed
     assert {request.headers["x-mine"] for request in server.requests} == {"1"}
@@ -395,9 +406,9 @@ def test_a_redirect_is_not_followed_by_your_client_either(server: ScriptedServer
             api_key=KEY, base_url=server.base_url, http_client=own, max_retries=0
         )
         with pytest.raises(APIConnectionError):
-            client.chat(MESSAGES, model="a/b")
+            client.chat(MESSAGES, model="openai/gpt-5-mini")
         with pytest.raises(APIConnectionError):
-            list(client.stream(MESSAGES, model="a/b"))
+            list(client.stream(MESSAGES, model="openai/gpt-5-mini"))
         assert elsewhere.requests == []
 
 
@@ -462,7 +473,7 @@ def test_a_cancelled_request_closes_its_connection(server: ScriptedServer) -> No
 
     async def main() -> None:
         client = AsyncOpenRouterClient(api_key=KEY, base_url=server.base_url)
-        task = asyncio.create_task(client.chat(MESSAGES, model="a/b"))
+        task = asyncio.create_task(client.chat(MESSAGES, model="openai/gpt-5-mini"))
         await asyncio.to_thread(server.wait_for_requests, 1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -297,9 +297,10 @@ def test_the_connection_is_used_again(server: ScriptedServer, way: str) -> None:
         async def main() -> None:
             client = AsyncOpenRouterClient(api_key=KEY, base_url=server.base_url)
             for _ in range(3):
-                assert [delta.content async for delta in client.stream(MESSAGES, model="a/b")] == [
-                    "Bern."
-                ]
+                assert [
+                    delta.content
+                    async for delta in client.stream(MESSAGES, model="openai/gpt-5-mini")
+                ] == ["Bern."]
 
         asyncio.run(main())
     assert server.connections == 1
@@ -317,7 +318,7 @@ def test_leaving_the_loop_closes_the_connection(server: ScriptedServer, way: str
     try:
         if way == "sync stream":
             stream = OpenRouterClient(api_key=KEY, base_url=server.base_url).stream(
-                MESSAGES, model="a/b"
+                MESSAGES, model="openai/gpt-5-mini"
             )
             for delta in stream:
                 assert delta.content == "Be"
@@ -330,7 +331,7 @@ def test_leaving_the_loop_closes_the_connection(server: ScriptedServer, way: str
 
             async def main() -> None:
                 client = AsyncOpenRouterClient(api_key=KEY, base_url=server.base_url)
-                stream = client.stream(MESSAGES, model="a/b")
+                stream = client.stream(MESSAGES, model="openai/gpt-5-mini")
                 async for delta in stream:
                     assert delta.content == "Be"
                     break
@@ -349,7 +350,7 @@ def test_closing_ends_it_and_the_route_is_recorded(server: ScriptedServer, way: 
     with record_routes() as log:
         if way == "sync stream":
             with OpenRouterClient(api_key=KEY, base_url=server.base_url).stream(
-                MESSAGES, model="a/b"
+                MESSAGES, model="openai/gpt-5-mini"
             ) as stream:
                 deltas = iter(stream)
                 assert next(deltas).content == "Be"
@@ -358,7 +359,7 @@ def test_closing_ends_it_and_the_route_is_recorded(server: ScriptedServer, way: 
 
             async def main() -> None:
                 client = AsyncOpenRouterClient(api_key=KEY, base_url=server.base_url)
-                async with client.stream(MESSAGES, model="a/b") as stream:
+                async with client.stream(MESSAGES, model="openai/gpt-5-mini") as stream:
                     deltas = aiter(stream)
                     assert (await anext(deltas)).content == "Be"
 
@@ -378,7 +379,7 @@ def test_the_time_of_the_reader_is_not_the_servers(server: ScriptedServer, way: 
 
     if way == "sync stream":
         stream = OpenRouterClient(api_key=KEY, base_url=server.base_url, idle_timeout=5).stream(
-            MESSAGES, model="a/b"
+            MESSAGES, model="openai/gpt-5-mini"
         )
         text = ""
         for delta in stream:
@@ -390,7 +391,7 @@ def test_the_time_of_the_reader_is_not_the_servers(server: ScriptedServer, way: 
 
         async def main() -> str:
             client = AsyncOpenRouterClient(api_key=KEY, base_url=server.base_url, idle_timeout=5)
-            stream = client.stream(MESSAGES, model="a/b")
+            stream = client.stream(MESSAGES, model="openai/gpt-5-mini")
             text = ""
             async for delta in stream:
                 text += delta.content
@@ -409,7 +410,7 @@ def test_a_cancelled_task_closes_the_connection(server: ScriptedServer, way: str
         # What ends a blocking reader from outside is an exception at its place.
         def work() -> None:
             for _ in OpenRouterClient(api_key=KEY, base_url=server.base_url).stream(
-                MESSAGES, model="a/b"
+                MESSAGES, model="openai/gpt-5-mini"
             ):
                 raise KeyboardInterrupt
 
@@ -422,7 +423,7 @@ def test_a_cancelled_task_closes_the_connection(server: ScriptedServer, way: str
             begun = asyncio.Event()
 
             async def work() -> None:
-                async for _ in client.stream(MESSAGES, model="a/b"):
+                async for _ in client.stream(MESSAGES, model="openai/gpt-5-mini"):
                     begun.set()
 
             task = asyncio.create_task(work())
