@@ -35,7 +35,7 @@ def join_reasoning_details(fragments: Iterable[Mapping[str, Any]]) -> list[dict[
     grown: list[dict[str, list[str]]] = []
     newest: dict[tuple[Any, Any], int] = {}
     for fragment in fragments:
-        key = (fragment.get("type"), fragment.get("index"))
+        key = (_hashable(fragment.get("type")), _hashable(fragment.get("index")))
         place = newest.get(key)
         # Without an index only a direct neighbour can be the same block.
         if place is not None and key[1] is None and place != len(blocks) - 1:
@@ -58,6 +58,10 @@ def join_reasoning_details(fragments: Iterable[Mapping[str, Any]]) -> list[dict[
         for name, texts in pieces.items():
             block[name] = "".join(texts)
     return blocks
+
+
+def _hashable(value: object) -> object:
+    return value if value is None or isinstance(value, (str, int)) else repr(value)
 
 
 def _contradicts(fragment: Mapping[str, Any], block: Mapping[str, Any]) -> bool:
