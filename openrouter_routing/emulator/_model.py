@@ -39,6 +39,8 @@ _WORD_BY_WORD = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _METADATA_LINE = re.compile(r"^[\w ]{1,30}: \S*$", re.MULTILINE)
+_SCHEMA = re.compile(r"\bschema\b[^\n{]*:?\s*(?:```(?:json)?\s*)?\{", re.IGNORECASE)
+_decoder = json.JSONDecoder()
 UNKNOWN = "I do not know."
 
 
@@ -89,6 +91,8 @@ def answer(body: Mapping[str, Any]) -> Answer:
         return Answer(_free_object(known, prompt), (), thought)
     if answering:
         return Answer(_from_results(results), (), thought)
+    if (filled := _described_object(prompt, _system_text(messages))) is not None:
+        return Answer(filled, (), thought)
     return Answer(_in_words(prompt, _system_text(messages)), (), thought)
 
 
@@ -159,6 +163,21 @@ def _free_object(known: str, prompt: str) -> str:
     return json.dumps(
         fill_schema(schema, known if not keys else _unquoted(known, keys)), ensure_ascii=False
     )
+
+
+def _described_object(prompt: str, system: str) -> str | None:
+    """Fill the JSON schema that an output parser put into the prompt in words, if there is one."""
+    for text in (prompt, system):
+        for match in reversed(list(_SCHEMA.finditer(text))):
+            start = match.end() - 1
+            try:
+                schema, end = _decoder.raw_decode(text, start)
+            except ValueError:
+                continue
+            if isinstance(schema, dict) and isinstance(schema.get("properties"), dict):
+                asked = text[: match.start()] + text[end:] if text is prompt else prompt
+                return json.dumps(fill_schema(schema, asked), ensure_ascii=False)
+    return None
 
 
 def _unquoted(text: str, keys: Sequence[str]) -> str:

@@ -200,6 +200,20 @@ def test_structured_output_obeys_the_schema(client: Client) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "3 days in Rome\nConform to the JSON schema below.\n\nHere is the output schema:\n```\n{schema}\n```",
+        "3 days in Rome\n\nHere's a JSON schema to follow:\n{schema}\n\nOutput a valid JSON object, not the schema.",
+    ],
+)
+def test_a_schema_put_into_words_is_filled_too(client: Client, frame: str) -> None:
+    properties = {"city": {"type": "string"}, "days": {"type": "integer"}}
+    schema = json.dumps({"properties": properties, "required": ["city", "days"]})
+    assert json.loads(client.text(frame.replace("{schema}", schema))) == {"city": "Rome", "days": 3}
+    assert client.text("The schema: {broken") == "The schema: {broken"
+
+
 def test_parameters_an_endpoint_does_not_know_are_ignored(client: Client) -> None:
     answer = client.say(
         "Weather in Paris", model=LLAMA, tools=TOOLS, provider={"only": ["hyperbolic"]}
