@@ -98,11 +98,15 @@ def _tables(plan: RoutePlan) -> list[DataTable]:
 
 
 def _table(title: str, columns: tuple[Column, ...], rows: list[_Row]) -> DataTable:
-    """Leave the model out where it would say the same on every row."""
+    """Leave the model out where it would say the same on every row, and its author where none is needed."""
     column = next(place for place, one in enumerate(columns) if one.heading == "model")
-    if len({row[column] for row in rows}) <= 1:
+    models = {row[column] for row in rows}
+    short = {model: model.partition("/")[2] or model for model in models}
+    if len(models) <= 1:
         columns = columns[:column] + columns[column + 1 :]
         rows = [row[:column] + row[column + 1 :] for row in rows]
+    elif len(set(short.values())) == len(models):
+        rows = [(*row[:column], short[row[column]], *row[column + 1 :]) for row in rows]
     return DataTable(columns, rows, title)
 
 

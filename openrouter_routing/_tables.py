@@ -100,13 +100,14 @@ class DataTable:
         bars = not options.ascii_only and (
             self._needs(places, cell_len) + _BAR + 1 <= options.max_width
         )
-        yield self._drawn(places, bars=bars)
+        fits = self._needs(places, cell_len) <= options.max_width
+        yield self._drawn(places, bars=bars, fits=fits)
         if left_out := [
             self.columns[place].heading for place in self.filled() if place not in places
         ]:
             yield Text(f"Left out for width: {', '.join(left_out)}.", style="dim")
 
-    def _drawn(self, places: Sequence[int], *, bars: bool) -> Table:
+    def _drawn(self, places: Sequence[int], *, bars: bool, fits: bool) -> Table:
         from rich import box
         from rich.table import Table
 
@@ -124,7 +125,8 @@ class DataTable:
                 column.heading,
                 justify="right" if column.right and not (column.bar and bars) else "left",
                 overflow="fold",
-                no_wrap=not column.wraps,
+                # What does not fit is folded, never cut off.
+                no_wrap=fits and not column.wraps,
                 style=column.style,
             )
         for row in self.rows:

@@ -16,6 +16,7 @@ from openrouter_routing._figures import dollars
 from openrouter_routing.cli._output import console, say, show, show_json
 from openrouter_routing.cli._session import Session
 from openrouter_routing.cli._verb import FAILED, INTERRUPTED, check_word
+from openrouter_routing.errors import BadRequestError
 from openrouter_routing.probing import (
     MAX_TOKENS,
     PROMPT,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from openrouter_routing.client import OpenRouterClient
 
 _CHARACTERS_PER_TOKEN = 4
+_FORMATS = (".png", ".svg", ".pdf")
 
 
 def probe(
@@ -93,10 +95,7 @@ def probe(
     """
     check_word("--best", best, get_args(Best))
     ranked_by: Best = "speed" if best == "speed" else "latency" if best == "latency" else "cost"
-    if plot is not None:
-        from openrouter_routing.cli._plot import draw_report, require_matplotlib
-
-        require_matplotlib()
+    _check_files(plot, save)
     catalog = session.catalog([model])
     names = [name.strip() for text in providers or () for name in text.split(",") if name.strip()]
     probes = plan_probes(
@@ -121,11 +120,29 @@ def probe(
         say("interrupted")
     answered = any(result.answered for result in report.results)
     if plot is not None and answered:
+        from openrouter_routing.cli._plot import draw_report
+
         draw_report(report, plot)
         say(f"Drew {plot}.")
-    if save is not None and answered:
-        _save(report, save)
-    return INTERRUPTED if interrupted else 0 if answered else FAILED
+    unsaved = save is not None and not _save(report, save)
+    return INTERRUPTED if interrupted else 0 if answered and not unsaved else FAILED
+
+
+def _check_files(plot: Path | None, save: Path | None) -> None:
+    """Find out before anything is billed whether the results can be kept.
+
+    Raises:
+        BadRequestError: A file cannot be written there, or as that.
+        ImportError: matplotlib is missing.
+    """
+    for flag, path in (("--plot", plot), ("--save", save)):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise BadRequestError(f"{flag} {path}: there is no directory {path.parent}")
+    if plot is not None:
+        from openrouter_routing.cli._plot import require_matplotlib
+
+        check_word("--plot", plot.suffix.lower(), _FORMATS)
+        require_matplotlib()
 
 
 def _send_all(
@@ -202,7 +219,11 @@ def _estimate(probes: Sequence[Probe], max_tokens: int) -> Decimal:
     return round(total, 6)
 
 
-def _save(report: ProbeReport, path: Path) -> None:
+def _save(report: ProbeReport, path: Path) -> bool:
+    """Write the preferences, and say how to use them; returns whether there were any."""
+    if not any(result.reliable for result in report.results):
+        say(f"Not saved: no provider answered every time, so {path} would prefer nobody.")
+        return False
     preferences = report.preferences()
     path.write_text(json.dumps(preferences, indent=2) + "\n", encoding="utf-8")
     say(
@@ -210,3 +231,4 @@ def _save(report: ProbeReport, path: Path) -> None:
         f"  openrouter-routing explain {report.model} --preferences {path}\n"
         f"  with routing(**json.load(open({str(path)!r}))): ..."
     )
+    return True

@@ -206,6 +206,32 @@ def test_cost_is_drawn_against_speed(run: Run, emulator: Emulator, tmp_path: Pat
     assert "<svg" in file.read_text()
 
 
+@pytest.mark.parametrize(
+    ("flag", "name", "message"),
+    [
+        ("--save", "nowhere/p.json", "there is no directory"),
+        ("--plot", "nowhere/p.png", "there is no directory"),
+        ("--plot", "costs.docx", "unknown value '.docx'"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_billed(
+    run: Run, emulator: Emulator, tmp_path: Path, flag: str, name: str, message: str
+) -> None:
+    ran = run("probe", MINI, flag, str(tmp_path / name))
+    assert (ran.code, ran.out) == (2, "")
+    assert message in ran.err
+    assert not emulator.requests
+
+
+def test_preferences_for_nobody_are_not_saved(run: Run, emulator: Emulator, tmp_path: Path) -> None:
+    emulator.fault(kind="down")
+    file = tmp_path / "preferences.json"
+    ran = run("probe", MINI, "--runs", "1", "--no-checks", "--save", str(file))
+    assert ran.code == 1
+    assert "Not saved: no provider answered every time" in ran.err
+    assert not file.exists()
+
+
 def test_ctrl_c_prints_what_it_has(emulator: Emulator) -> None:
     emulator.fault(provider="openai", kind="stall")
     process = start(
