@@ -26,6 +26,7 @@ from openrouter_routing.errors import (
     RateLimitError,
     ResponseParseError,
     RoutingViolation,
+    RoutingWarning,
     ServiceUnavailableError,
     StreamInterruptedError,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "RouteLog",
     "RoutingPreferences",
     "RoutingViolation",
+    "RoutingWarning",
     "ServiceUnavailableError",
     "StreamInterruptedError",
     "Usage",

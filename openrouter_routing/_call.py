@@ -31,7 +31,12 @@ from openrouter_routing.resolution import Layer, combine_policies, resolve
 from openrouter_routing.route import Route
 from openrouter_routing.scope import current_scope
 from openrouter_routing.settings import ClientSettings, HiddenHeaders, merge_headers
-from openrouter_routing.violations import find_violation, unjudged
+from openrouter_routing.violations import (
+    find_model_violation,
+    find_violation,
+    unjudged,
+    unjudged_model,
+)
 
 if TYPE_CHECKING:
     import httpx
@@ -135,9 +140,28 @@ class Call:
         self.record(completion.route)
         if error := error_in(body):
             raise self._broken_answer(error, completion, response)
-        self.check_provider(completion.route.provider, completion)
+        self.check_route(completion)
         self.check_content(completion)
         return completion
+
+    def check_route(self, completion: Completion) -> None:
+        """Compare the serving provider and model with what was asked for, as `on_violation` says.
+
+        Raises:
+            RoutingViolation: One of them is excluded.
+        """
+        self.check_model(completion.route.model, completion)
+        self.check_provider(completion.route.provider, completion)
+
+    def check_model(self, model: str | None, completion: Completion) -> None:
+        """Compare the serving model with the requested ones, as `on_violation` says.
+
+        Raises:
+            RoutingViolation: It is none of them.
+        """
+        if self.settings.on_violation != "ignore" and model != self.model:
+            asked = (model, self.model, self.preferences)
+            self._judge(find_model_violation(*asked), unjudged_model(*asked), completion)
 
     def check_provider(self, provider: str | None, completion: Completion) -> None:
         """Compare the serving provider with the preferences, as `on_violation` says.
@@ -145,33 +169,32 @@ class Call:
         Raises:
             RoutingViolation: It is one that they exclude.
         """
-        mode = self.settings.on_violation
-        if mode == "ignore" or self.preferences.provider is None:
-            return
-        broken = find_violation(provider, self.preferences)
+        if self.settings.on_violation != "ignore" and self.preferences.provider is not None:
+            broken = find_violation(provider, self.preferences)
+            self._judge(broken, unjudged(provider, self.preferences), completion)
+
+    def _judge(self, broken: str | None, doubt: str | None, completion: Completion) -> None:
         if broken is None:
-            doubt = unjudged(provider, self.preferences)
-            if doubt:
-                warnings.warn(
-                    f"the routing of this answer cannot be checked: {doubt}", stacklevel=2
-                )
+            if doubt is not None:
+                text = f"the routing of this answer cannot be checked: {doubt}"
+                warnings.warn(text, errors.RoutingWarning, stacklevel=2)
             return
-        generation_id = completion.route.generation_id
+        route = completion.route
         text = compose(
             broken,
-            generation_id=generation_id,
+            generation_id=route.generation_id,
             advice="report it to OpenRouter, or see on_violation=",
         )
-        if mode == "warn":
-            warnings.warn(text, stacklevel=2)
+        if self.settings.on_violation == "warn":
+            warnings.warn(text, errors.RoutingWarning, stacklevel=2)
             return
-        self.record(completion.route)
+        self.record(route)
         raise errors.RoutingViolation(
             text,
-            route=completion.route,
+            route=route,
             status=self.status,
-            provider=provider,
-            generation_id=generation_id,
+            provider=route.provider,
+            generation_id=route.generation_id,
             openrouter_metadata=completion.raw.get("openrouter_metadata"),
         )
 

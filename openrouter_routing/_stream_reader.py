@@ -51,7 +51,7 @@ class StreamReader:
         self._text = codecs.getincrementaldecoder("utf-8")()
         self._lines = SSELineDecoder()
         self._events = SSEDecoder()
-        self._checked = False
+        self._checked = self._model_checked = False
         self._first = True
 
     @property
@@ -163,6 +163,9 @@ class StreamReader:
         if not self._checked and self.accumulator.provider is not None:
             self._checked = True
             self.call.check_provider(self.accumulator.provider, self.partial())
+        if not self._model_checked and self.accumulator.model is not None:
+            self._model_checked = True
+            self.call.check_model(self.accumulator.model, self.partial())
         if error := error_in(chunk):
             raise self.failed(error, chunk)
         if added and self.call.first_token_at is None:

@@ -226,5 +226,9 @@ class RoutingViolation(OpenRouterError):  # noqa: N818 (a fixed name)
         self.route = route
 
 
+class RoutingWarning(UserWarning):
+    """The routing of an answer breaks the preferences (with `on_violation="warn"`), or cannot be checked."""
+
+
 class BudgetExceeded(OpenRouterError):  # noqa: N818 (a fixed name)
     """The spending limit of `record_routes(max_cost=)` is reached; the request was not sent."""

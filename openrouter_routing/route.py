@@ -307,10 +307,10 @@ def fallback_used(requested: str | None, fallbacks: Sequence[str], served: str |
         return False
     if requested.startswith(("openrouter/", "~", "@preset")) and not fallbacks:
         return False
-    words = _words(served)
+    words = model_words(served)
     shared = [
         (len(name), -place)
-        for place, name in enumerate(map(_words, (requested, *fallbacks)))
+        for place, name in enumerate(map(model_words, (requested, *fallbacks)))
         if name <= words
     ]
     if not shared:
@@ -318,7 +318,18 @@ def fallback_used(requested: str | None, fallbacks: Sequence[str], served: str |
     return max(shared)[1] != 0
 
 
-def _words(model: str) -> frozenset[str]:
+def names_model(name: str, served: str) -> bool:
+    """Whether a requested name can mean the serving model: all its words are in the canonical name.
+
+    Example:
+        >>> names_model("anthropic/claude-sonnet-4.5:nitro", "anthropic/claude-4.5-sonnet-20250929")
+        True
+    """
+    return model_words(name) <= model_words(served)
+
+
+def model_words(model: str) -> frozenset[str]:
+    """Return the words of a model's name, without its variant: they stay when their order changes."""
     return frozenset(re.split(r"[/.\-_@]", model.partition(":")[0].lower().lstrip("~")))
 
 

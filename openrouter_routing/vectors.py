@@ -136,7 +136,7 @@ def read_embeddings(call: Call, body: Any, headers: Mapping[str, str], count: in
             generation_id=completion.route.generation_id,
             retryable=False,
         )
-    call.check_provider(completion.route.provider, completion)
+    call.check_route(completion)
     return Embeddings([vectors[index] for index in range(count)], completion.route, completion.raw)
 
 
@@ -163,7 +163,7 @@ def read_ranking(call: Call, body: Any, headers: Mapping[str, str], count: int) 
             generation_id=completion.route.generation_id,
             retryable=False,
         )
-    call.check_provider(completion.route.provider, completion)
+    call.check_route(completion)
     results.sort(key=lambda result: -result.score)
     return Ranking(results, completion.route, completion.raw)
 

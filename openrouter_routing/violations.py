@@ -1,9 +1,13 @@
-"""After the answer: did a provider serve that the preferences allow?"""
+"""After the answer: did a provider and a model serve that the preferences allow?
+
+What cannot be judged is never a violation: providers have display names, models have canonical names, and both grow.
+"""
 
 from __future__ import annotations
 
 from openrouter_routing.preferences import RoutingPreferences
 from openrouter_routing.providers import provider_slug
+from openrouter_routing.route import names_model
 
 
 def find_violation(provider: str | None, preferences: RoutingPreferences) -> str | None:
@@ -54,6 +58,62 @@ def unjudged(provider: str | None, preferences: RoutingPreferences) -> str | Non
             strangers = [name for name in names if provider_slug(name) is None]
             return f"{strangers!r} are not in the table of known providers"
     return None
+
+
+def find_model_violation(
+    served: str | None, requested: str | None, preferences: RoutingPreferences
+) -> str | None:
+    """Say that a model served which is neither the requested one nor one of its fallbacks, or return None.
+
+    It is only judged where the preferences list `models`; without them `Route.fallback_used` tells of another model.
+
+    Args:
+        served: The serving model, as the wire has it.
+        requested: The model that was asked for.
+        preferences: The resolved preferences of the request, with its fallback models.
+
+    Returns:
+        One sentence where the serving model is of an author that was not asked for; None where it was asked for, or
+        where it cannot be judged (see `unjudged_model`).
+
+    Example:
+        >>> find_model_violation("meta-llama/llama-4", "openai/gpt-5", RoutingPreferences(models=["a/b"]))
+        "meta-llama/llama-4 served, which is none of the requested models ['openai/gpt-5', 'a/b']"
+    """
+    asked = _asked_models(requested, preferences)
+    if served is None or not asked or any(names_model(model, served) for model in asked):
+        return None
+    if _author(served) in {None, *map(_author, asked)}:
+        return None
+    return f"{served} served, which is none of the requested models {asked!r}"
+
+
+def unjudged_model(
+    served: str | None, requested: str | None, preferences: RoutingPreferences
+) -> str | None:
+    """Say why the serving model cannot be judged; None where it can, or where any model may serve."""
+    asked = _asked_models(requested, preferences)
+    if served is None or not asked or any(names_model(model, served) for model in asked):
+        return None
+    if _author(served) in {None, *map(_author, asked)}:
+        return f"{served!r} may or may not be one of the requested models {asked!r}"
+    return None
+
+
+def _asked_models(requested: str | None, preferences: RoutingPreferences) -> list[str]:
+    """Return the models that may serve; nothing where the preferences, a router, an alias or a preset leave it open."""
+    if not preferences.models:
+        return []
+    asked = [model for model in (requested, *preferences.models) if model]
+    open_ended = preferences.preset or any(
+        model.startswith(("openrouter/", "~", "@")) or "@preset" in model for model in asked
+    )
+    return [] if open_ended else asked
+
+
+def _author(model: str) -> str | None:
+    author, slash, _ = model.lower().partition("/")
+    return author if slash else None
 
 
 def _matches(served: str, names: list[str]) -> bool | None:

@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 
 from openrouter_routing import RoutingPreferences
-from openrouter_routing.violations import find_violation, unjudged
+from openrouter_routing.violations import (
+    find_model_violation,
+    find_violation,
+    unjudged,
+    unjudged_model,
+)
 
 
 @pytest.mark.parametrize(
@@ -57,3 +62,35 @@ def test_what_cannot_be_judged_is_said(
     doubt = unjudged(served, RoutingPreferences(provider=provider))
     assert (says is None) == (doubt is None)
     assert says is None or says in str(doubt)
+
+
+@pytest.mark.parametrize(
+    ("served", "requested", "fallbacks", "broken", "doubted"),
+    [
+        ("openai/gpt-5", "openai/gpt-5", ["a/b"], False, False),
+        ("openai/gpt-5-2025-08-07", "openai/gpt-5:nitro", ["a/b"], False, False),
+        (
+            "anthropic/claude-4.5-sonnet-20250929",
+            "a/b",
+            ["anthropic/claude-sonnet-4.5"],
+            False,
+            False,
+        ),
+        ("meta-llama/llama-4", "openai/gpt-5", ["a/b"], True, False),
+        ("meta-llama/llama-4", "openai/gpt-5", [], False, False),
+        ("openai/gpt-6", "openai/gpt-5", ["a/b"], False, True),
+        ("some-gateway-name", "openai/gpt-5", ["a/b"], False, True),
+        ("meta-llama/llama-4", "openrouter/auto", ["a/b"], False, False),
+        ("meta-llama/llama-4", "~openai/gpt-latest", ["a/b"], False, False),
+        ("meta-llama/llama-4", "openai/gpt-5@preset/mine", ["a/b"], False, False),
+        (None, "openai/gpt-5", ["a/b"], False, False),
+    ],
+)
+def test_a_model_outside_the_list(
+    served: str | None, requested: str, fallbacks: list[str], broken: bool, doubted: bool
+) -> None:
+    preferences = RoutingPreferences(models=fallbacks)
+    assert (find_model_violation(served, requested, preferences) is not None) is broken
+    assert (unjudged_model(served, requested, preferences) is not None) is doubted
+    preset = RoutingPreferences(models=fallbacks, preset="mine")
+    assert find_model_violation(served, requested, preset) is None
