@@ -44,7 +44,7 @@ def outputs(notebook: Any) -> list[str]:
 def main() -> None:
     """Execute every notebook of a folder in place."""
     for path in sorted(Path(sys.argv[1]).glob("*.ipynb")):
-        print(f"executing {path} ...")
+        sys.stdout.write(f"executing {path} ...\n")
         nbformat.write(execute(path), path)
 
 
