@@ -216,6 +216,16 @@ class ProbeReport:
         best: What the providers are ranked by: `"cost"` and `"latency"` the least, `"speed"` the most.
 
     Renders as a table with rich and in notebooks.
+
+    Example:
+        >>> model = "openai/gpt-4o-mini"
+        >>> client = OpenRouterClient()  # doctest: +SKIP
+        >>> endpoints = Catalog.from_api(client, [model]).endpoints  # doctest: +SKIP
+        >>> probes = plan_probes(endpoints, runs=3)  # doctest: +SKIP
+        >>> runs = [send_probe(client, probe) for probe in probes]  # doctest: +SKIP
+        >>> ProbeReport.of(model, probes, runs)  # doctest: +SKIP
+
+    See https://openrouter.ai/docs/features/provider-routing.
     """
 
     model: str
@@ -316,6 +326,12 @@ def plan_probes(
 
     Raises:
         BadRequestError: A provider does not serve the model; the message says who does.
+
+    Example:
+        >>> from openrouter_routing.catalog import Catalog
+        >>> endpoints = Catalog.sample().model("openai/gpt-4o-mini").endpoints
+        >>> [probe.kind for probe in plan_probes(endpoints, providers=["openai"], runs=2)]
+        ['text', 'tools', 'schema', 'text']
     """
     known = list(endpoints)
     chosen = _chosen(known, providers)
@@ -422,6 +438,8 @@ def _siblings(endpoint: Endpoint, known: Iterable[Endpoint]) -> tuple[str, ...]:
 
 def _judged(kind: Kind, answer: Completion) -> str | None:
     """Say in a line what is wrong with an answer; None where nothing is."""
+    if kind != "text" and answer.finish_reason == "length":
+        return f"{kind}: cut off by max_tokens before the answer was complete"
     if kind == "tools":
         calls = answer.tool_calls
         if not calls:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
@@ -90,7 +90,7 @@ class PreferenceFlag:
         if self.kind in ("switch", "text"):
             return given
         if self.kind == "names":
-            return [name.strip() for text in given for name in text.split(",") if name.strip()]
+            return listed(given)
         if self.kind == "pairs":
             return self._pairs([part.strip() for text in given for part in text.split(",")])
         try:
@@ -109,6 +109,16 @@ class PreferenceFlag:
                 raise PreferencesError(f"{self.flag} takes KEY=VALUE pairs{alone}, got {part!r}")
             pairs[name.strip()] = _number_or_text(value.strip())
         return pairs
+
+
+def listed(given: Sequence[str] | None) -> list[str]:
+    """Read names that stand after a flag, after several, or after one with commas between them.
+
+    Example:
+        >>> listed(["groq, azure", "openai"])
+        ['groq', 'azure', 'openai']
+    """
+    return [name.strip() for text in given or () for name in text.split(",") if name.strip()]
 
 
 def preference_flags() -> tuple[PreferenceFlag, ...]:

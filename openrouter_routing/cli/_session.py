@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from openrouter_routing._plan_request import _ROUTING_VARIANTS as ROUTING_VARIANTS
 from openrouter_routing.catalog import Catalog, Model
 from openrouter_routing.client import OpenRouterClient
 from openrouter_routing.errors import ModelNotFoundError
 
 if TYPE_CHECKING:
     import httpx
-
-_ROUTING_SUFFIXES = ("nitro", "floor", "exacto", "online")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +59,18 @@ class Session:
         return _Listing(self.lookups.models()).catalog.models
 
 
+def plain_model(name: str, known: Callable[[str], bool]) -> str:
+    """Take the suffixes that say how to route off a model's name, until the name is known.
+
+    Example:
+        >>> plain_model("openai/gpt-5:nitro", {"openai/gpt-5"}.__contains__)
+        'openai/gpt-5'
+    """
+    while not known(name) and name.rpartition(":")[2] in ROUTING_VARIANTS:
+        name = name.rpartition(":")[0]
+    return name
+
+
 class _Listing:
     """The models a service lists."""
 
@@ -74,10 +85,9 @@ class _Listing:
 
     def resolve(self, name: str) -> list[str]:
         """Return the ids to fetch for a name: the model, and the alias that leads to it."""
-        plain = name.partition("@preset/")[0]
         ids = {model.id: model for model in self.catalog.models}
-        while plain not in ids and plain.rpartition(":")[2] in _ROUTING_SUFFIXES:
-            plain = plain.rpartition(":")[0]
+        plain = plain_model(name, ids.__contains__)
+        # An alias is found by its own id here, and by `find` only as the model it stands for.
         found = ids.get(plain) or self.catalog.find(plain)
         if found is None:
             nearest = self.catalog.nearest(plain)

@@ -12,8 +12,8 @@ from openrouter_routing._plan_request import endpoint_name
 from openrouter_routing._vocabulary import unknown_name
 from openrouter_routing.catalog import Catalog
 from openrouter_routing.cli._output import show, show_json
-from openrouter_routing.cli._preference_flags import wire_summary
-from openrouter_routing.cli._session import Session
+from openrouter_routing.cli._preference_flags import listed, wire_summary
+from openrouter_routing.cli._session import Session, plain_model
 from openrouter_routing.cli._verb import FAILED
 from openrouter_routing.endpoint import Endpoint
 from openrouter_routing.errors import BadRequestError
@@ -105,13 +105,13 @@ def explain(
             "a preset is kept in your account, which a plan cannot see; give its settings as flags or with "
             "--preferences FILE"
         )
-    body = _body(model, preferences, _listed(require), _listed(use), prompt_tokens, max_tokens)
+    body = _body(model, preferences, listed(require), listed(use), prompt_tokens, max_tokens)
     names = [model, *body.get("models", ())]
     known = session.catalog(names) if catalog is None else Catalog.load(catalog)
     if catalog is not None:
         for name in names:
-            known.model(_without_suffix(known, name))
-    plan = plan_route(body, known.endpoints, outages=_listed(outage))
+            known.model(plain_model(name, lambda one: known.find(one) is not None))
+    plan = plan_route(body, known.endpoints, outages=listed(outage))
     remarks = _strangers(body.get("provider", {}), plan, known.endpoints)
     if session.json:
         shown = {name: value for name, value in body.items() if name != "messages"}
@@ -190,24 +190,9 @@ def _use_words(
     prompt_tokens: int | None,
     max_tokens: int | None,
 ) -> list[str]:
-    words = {"requires": _listed(require), "uses": _listed(use)}
+    words = {"requires": listed(require), "uses": listed(use)}
     sizes = {"prompt of": prompt_tokens, "max_tokens": max_tokens}
     return [
         *(f"{verb} {' + '.join(names)}" for verb, names in words.items() if names),
         *(f"{name} {size:,} tokens" for name, size in sizes.items() if size),
     ]
-
-
-def _without_suffix(catalog: Catalog, name: str) -> str:
-    while catalog.find(name) is None and name.rpartition(":")[2] in (
-        "nitro",
-        "floor",
-        "exacto",
-        "online",
-    ):
-        name = name.rpartition(":")[0]
-    return name
-
-
-def _listed(given: Sequence[str] | None) -> list[str]:
-    return [name.strip() for text in given or () for name in text.split(",") if name.strip()]

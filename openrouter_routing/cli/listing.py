@@ -11,6 +11,7 @@ from openrouter_routing._catalog_view import model_price, model_table
 from openrouter_routing._tables import Column, DataTable
 from openrouter_routing.catalog import Model
 from openrouter_routing.cli._output import say, show, show_json
+from openrouter_routing.cli._preference_flags import listed
 from openrouter_routing.cli._session import Session
 from openrouter_routing.cli._verb import FAILED, check_word
 
@@ -41,7 +42,7 @@ def models(
     ] = None,
     sort: Annotated[str, typer.Option(metavar="KEY", help=f"By {', '.join(_SORTS)}.")] = "created",
     can: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             metavar="NAME,...", help="Only models that take these parameters: tools, reasoning, ..."
         ),
@@ -59,7 +60,7 @@ def models(
     Prices are USD per million tokens. Exits with 1 when no model matches.
     """
     check_word("--sort", sort, _SORTS)
-    wanted = [name.strip() for name in (can or "").split(",") if name.strip()]
+    wanted = listed(can)
     found = [
         model
         for model in session.models()

@@ -14,9 +14,10 @@ import typer
 
 from openrouter_routing._figures import dollars
 from openrouter_routing.cli._output import console, say, show, show_json
+from openrouter_routing.cli._preference_flags import listed
 from openrouter_routing.cli._session import Session
 from openrouter_routing.cli._verb import FAILED, INTERRUPTED, check_word
-from openrouter_routing.errors import BadRequestError
+from openrouter_routing.errors import BadRequestError, OpenRouterError
 from openrouter_routing.probing import (
     MAX_TOKENS,
     PROMPT,
@@ -97,9 +98,8 @@ def probe(
     ranked_by: Best = "speed" if best == "speed" else "latency" if best == "latency" else "cost"
     _check_files(plot, save)
     catalog = session.catalog([model])
-    names = [name.strip() for text in providers or () for name in text.split(",") if name.strip()]
     probes = plan_probes(
-        catalog.endpoints, providers=names, runs=runs, prompt=prompt, checks=checks
+        catalog.endpoints, providers=listed(providers), runs=runs, prompt=prompt, checks=checks
     )
     if not probes:
         say(f"Error: nobody serves {model} at the moment.", style="red")
@@ -110,13 +110,13 @@ def probe(
         f"{dollars(_estimate(probes, max_tokens))} USD."
     )
     found: list[ProbeRun] = []
-    interrupted = _send_all(session.client, probes, found, max_tokens, timeout, max_cost)
+    code = _send_all(session.client, probes, found, max_tokens, timeout, max_cost)
     report = ProbeReport.of(probes[0].endpoint.model, probes, found, best=ranked_by)
     if session.json:
         show_json(report.to_dict())
     elif found:
         show(report)
-    if interrupted:
+    if code == INTERRUPTED:
         say("interrupted")
     answered = any(result.answered for result in report.results)
     if plot is not None and answered:
@@ -125,7 +125,7 @@ def probe(
         draw_report(report, plot)
         say(f"Drew {plot}.")
     unsaved = save is not None and not _save(report, save)
-    return INTERRUPTED if interrupted else 0 if answered and not unsaved else FAILED
+    return code or (0 if answered and not unsaved else FAILED)
 
 
 def _check_files(plot: Path | None, save: Path | None) -> None:
@@ -152,8 +152,12 @@ def _send_all(
     max_tokens: int,
     timeout: float,
     max_cost: float | None,
-) -> bool:
-    """Send the probes one after the other; returns whether Ctrl-C ended it."""
+) -> int:
+    """Send the probes one after the other; what was found by then stays, whatever ends it.
+
+    Returns:
+        The exit code: 0, or why it ended early.
+    """
     limit = None if max_cost is None else Decimal(str(max_cost))
     spent = Decimal(0)
     try:
@@ -168,8 +172,11 @@ def _send_all(
                 spent += run.cost or Decimal(0)
                 progress.step()
     except KeyboardInterrupt:
-        return True
-    return False
+        return INTERRUPTED
+    except OpenRouterError as error:
+        say(f"Error: {error}", style="red")
+        return FAILED
+    return 0
 
 
 class _Progress(Protocol):

@@ -25,6 +25,12 @@ def sent(emulator: Emulator) -> list[dict[str, Any]]:
     return [request.json for request in emulator.requests if request.method == "POST"]
 
 
+def talk(text: str, finish: str = "stop") -> dict[str, Any]:
+    message = {"role": "assistant", "content": text}
+    choice = {"index": 0, "message": message, "finish_reason": finish}
+    return {"id": "gen-1", "model": MINI, "provider": "Azure", "choices": [choice]}
+
+
 def by_tag(document: Any) -> dict[str, Any]:
     return {provider["tag"]: provider for provider in document["providers"]}
 
@@ -105,15 +111,6 @@ def test_broken_streams_keep_what_had_arrived(run: Run, emulator: Emulator) -> N
 
 
 def test_tools_and_schemas_that_do_not_work_are_found(run: Run, emulator: Emulator) -> None:
-    def talk(text: str) -> dict[str, Any]:
-        message = {"role": "assistant", "content": text}
-        return {
-            "id": "gen-1",
-            "model": MINI,
-            "provider": "Azure",
-            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-        }
-
     emulator.script(
         [
             Scripted(talk("It is sunny.")),
@@ -128,6 +125,16 @@ def test_tools_and_schemas_that_do_not_work_are_found(run: Run, emulator: Emulat
         "tools: answered without calling the tool",
         "schema: the answer does not follow the schema",
     ]
+
+
+def test_an_answer_that_was_cut_off_is_not_blamed_on_the_schema(
+    run: Run, emulator: Emulator
+) -> None:
+    answers = [talk("Gyroscopes."), talk("", "length"), talk('{"name": "Be', "length")]
+    emulator.script([Scripted(answer) for answer in answers])
+    ran = run("probe", MINI, "--providers", "azure/eu", "--runs", "1", "--json")
+    problems = ran.json["providers"][0]["problems"]
+    assert "schema: cut off by max_tokens before the answer was complete" in problems
 
 
 def test_a_provider_the_model_does_not_have_is_told_with_who_does_serve_it(
@@ -147,13 +154,15 @@ def test_a_service_tier_is_probed_by_name_only() -> None:
     assert probe.endpoint.tag == "openai/flex"
 
 
-def test_a_refused_key_ends_it_at_once(run: Run, emulator: Emulator) -> None:
+def test_credits_that_run_out_end_it_and_leave_what_was_found(run: Run, emulator: Emulator) -> None:
     error = {"error": {"code": 402, "message": "Insufficient credits"}}
-    emulator.script([Scripted(error, status=402)])
-    ran = run("probe", MINI, "--json")
-    assert (ran.code, ran.out) == (1, "")
+    emulator.script([Scripted(talk("Gyroscopes do it.")), Scripted(error, status=402)])
+    ran = run("probe", MINI, "--providers", "azure/eu", "--json")
+    assert ran.code == 1
+    assert (ran.json["sent"], ran.json["complete"]) == (1, False)
+    assert by_tag(ran.json)["azure/eu"]["answered"] == 1
     assert "credits" in ran.err
-    assert len(sent(emulator)) == 1
+    assert len(sent(emulator)) == 2
 
 
 def test_a_budget_stops_it(run: Run, emulator: Emulator) -> None:
