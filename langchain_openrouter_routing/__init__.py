@@ -4,8 +4,8 @@
 
     llm = ChatOpenRouter(model="openai/gpt-5-mini", provider={"sort": "price"})
 
-Importing the package registers its block translator with LangChain. `RoutingMiddleware` needs `langchain` itself, and
-is only imported when it is asked for.
+Importing the package registers its block translator with LangChain. All but the chat model is imported when it is asked
+for; `RoutingMiddleware` needs `langchain` itself.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ except ModuleNotFoundError as missing:
 
 from langchain_openrouter_routing import blocks as _blocks  # noqa: F401  # registers the translator
 from langchain_openrouter_routing.chat_model import ChatOpenRouter
-from langchain_openrouter_routing.embeddings import OpenRouterEmbeddings
-from langchain_openrouter_routing.rerank import OpenRouterRerank
 from langchain_openrouter_routing.structured import StructuredOutputError
 from openrouter_routing import (
     ProviderPreferences,
@@ -36,9 +34,15 @@ from openrouter_routing import (
 )
 
 if TYPE_CHECKING:
+    from langchain_openrouter_routing.embeddings import OpenRouterEmbeddings
     from langchain_openrouter_routing.middleware import RoutingMiddleware
+    from langchain_openrouter_routing.rerank import OpenRouterRerank
 
-_LATER = {"RoutingMiddleware": "langchain_openrouter_routing.middleware"}
+_LATER = {
+    "OpenRouterEmbeddings": "langchain_openrouter_routing.embeddings",
+    "OpenRouterRerank": "langchain_openrouter_routing.rerank",
+    "RoutingMiddleware": "langchain_openrouter_routing.middleware",
+}
 __all__ = [
     "ChatOpenRouter",
     "OpenRouterEmbeddings",

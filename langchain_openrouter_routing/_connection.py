@@ -51,7 +51,8 @@ class Connection(BaseModel):
     freely and work in every event loop.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True)
+    # Only what is built from it is made, and switches this off: half of the time of the import.
+    model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True, defer_build=True)
 
     aliases: ClassVar[dict[str, str]] = {
         "model_name": "model",

@@ -15,7 +15,7 @@ from langchain_core.runnables import Runnable
 from langchain_core.runnables.configurable import RunnableConfigurableFields
 from langchain_core.runnables.utils import AnyConfigurableField
 from langchain_core.tools import BaseTool
-from pydantic import BaseModel, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from langchain_openrouter_routing import structured
 from langchain_openrouter_routing._chat_fields import ChatFields
@@ -60,6 +60,8 @@ class ChatOpenRouter(ChatFields):
     See https://openrouter.ai/docs/features/provider-routing and
     https://docs.langchain.com/oss/python/langchain/models
     """
+
+    model_config = ConfigDict(defer_build=False)
 
     @model_validator(mode="after")
     def _set_langchain_openrouter_routing_version(self) -> Self:

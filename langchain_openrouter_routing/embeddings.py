@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from langchain_core.embeddings import Embeddings
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from langchain_openrouter_routing._connection import Connection
 from langchain_openrouter_routing.errors import langchain_errors
@@ -37,6 +37,8 @@ class OpenRouterEmbeddings(Connection, Embeddings):
 
     See https://openrouter.ai/docs/api-reference/embeddings
     """
+
+    model_config = ConfigDict(defer_build=False)
 
     model: str
     """The model; also taken as `model_name=`."""

@@ -8,7 +8,7 @@ from typing import Any
 from langchain_core.callbacks import Callbacks
 from langchain_core.documents import Document
 from langchain_core.documents.compressor import BaseDocumentCompressor
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from langchain_openrouter_routing._connection import Connection
 from langchain_openrouter_routing.errors import langchain_errors
@@ -34,6 +34,8 @@ class OpenRouterRerank(Connection, BaseDocumentCompressor):
 
     See https://openrouter.ai/docs/api-reference/rerank
     """
+
+    model_config = ConfigDict(defer_build=False)
 
     model: str
     """The model; also taken as `model_name=`."""
