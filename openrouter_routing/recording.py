@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from openrouter_routing._blocks import Block
 from openrouter_routing.errors import BadRequestError, BudgetExceeded
 from openrouter_routing.route import Route
 
@@ -182,7 +183,7 @@ def route_row(route: Route) -> tuple[str, ...]:
     )
 
 
-class record_routes:  # noqa: N801 (it reads as a statement: `with record_routes() as log:`)
+class record_routes(Block[RouteLog]):  # noqa: N801 (it reads as a statement: `with record_routes() as log:`)
     """Collect the route of every request made in a block of code; blocks nest, and each sees its own.
 
     Args:
@@ -209,17 +210,6 @@ class record_routes:  # noqa: N801 (it reads as a statement: `with record_routes
         traceback: TracebackType | None,
     ) -> None:
         _logs.set(tuple(log for log in _logs.get() if log is not self.log))
-
-    async def __aenter__(self) -> RouteLog:
-        return self.__enter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.__exit__(kind, error, traceback)
 
 
 def current_logs() -> tuple[RouteLog, ...]:

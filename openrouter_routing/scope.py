@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from openrouter_routing._blocks import Block
 from openrouter_routing.preferences import ProviderPreferences, RoutingPreferences, preferences_of
 from openrouter_routing.resolution import combine_policies, merge, policy_of
 
@@ -36,7 +37,7 @@ def current_scope() -> Scope:
     return _scope.get()
 
 
-class routing:  # noqa: N801 (it reads as a statement: `with routing(sort="price"):`)
+class routing(Block[RoutingPreferences]):  # noqa: N801 (it reads as a statement: `with routing(sort="price"):`)
     """Scope preferences to a block of code, sync or async; blocks nest, the inner one wins field by field.
 
     Do not yield inside the block from a generator or an async generator: a generator shares its consumer's context, so
@@ -89,14 +90,3 @@ class routing:  # noqa: N801 (it reads as a statement: `with routing(sort="price
         # A generator that holds the block can be closed from another context, which has nothing to take back.
         if current.block is self and current.outer is not None:
             _scope.set(current.outer)
-
-    async def __aenter__(self) -> RoutingPreferences:
-        return self.__enter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.__exit__(kind, error, traceback)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from openrouter_routing.recording import COLUMNS, RouteLog, record_routes, route_row
 from openrouter_routing.scope import routing
@@ -28,6 +29,11 @@ MODEL = "moonshotai/kimi-k2-0905"
 FALLBACKS = ["anthropic/claude-haiku-4.5"]
 EMBEDDING_MODEL = "openai/text-embedding-3-small"
 QUESTION = "What is 17 * 23? One provider of many will tell."
+MODEL_SETTINGS: dict[str, Any] = {
+    "max_tokens": 120,
+    "provider": {"data_collection": "deny", "max_price": {"prompt": 2, "completion": 6}},
+}
+PINNED = {"order": ["groq", "fireworks"], "allow_fallbacks": False}
 DOCUMENT_QUESTIONS = (
     "Which field admits only endpoints with zero data retention?",
     "When does a call see the preferences of a routing block?",
@@ -44,15 +50,13 @@ def langchain_calls(emulator: Emulator | None) -> Iterator[tuple[str, str]]:
     from langchain_openrouter_routing import ChatOpenRouter
 
     prompt = ChatPromptTemplate.from_messages([("user", "{question}")])
-    model = ChatOpenRouter(model=MODEL, max_tokens=120)
+    model = ChatOpenRouter(model=MODEL, **MODEL_SETTINGS)
     question = {"question": QUESTION}
 
     chain = prompt | model | StrOutputParser()
     yield "as configured", chain.invoke(question)
 
-    pinned = prompt | model.bind(
-        provider={"order": ["groq", "fireworks"], "allow_fallbacks": False}
-    )
+    pinned = prompt | model.bind(provider=PINNED)
     yield "provider= per call", (pinned | StrOutputParser()).invoke(question)
 
     cheapest = prompt | model.with_routing(sort="price") | StrOutputParser()
@@ -67,6 +71,13 @@ def langchain_calls(emulator: Emulator | None) -> Iterator[tuple[str, str]]:
 
     with routing(sort="throughput"):
         yield "streamed, in routing()", "".join(chain.stream(question))
+
+
+def described() -> str:
+    """Say what the second of those calls sends, and which layer said so."""
+    from langchain_openrouter_routing import ChatOpenRouter
+
+    return ChatOpenRouter(model=MODEL, **MODEL_SETTINGS).describe(provider=PINNED)
 
 
 def query_engine_calls() -> Iterator[tuple[str, str]]:
@@ -164,6 +175,8 @@ def run(*, live: bool = False) -> int:
             else "openrouter.ai (live: this costs a fraction of a cent)"
         )
         console.print(f"Requests go to {where}\n", highlight=False)
+        console.print("What the second call will send, and who said so:", highlight=False)
+        console.print(f"{textwrap.indent(described(), '  ')}\n", highlight=False, markup=False)
         table(
             "LangChain: prompt | ChatOpenRouter | StrOutputParser",
             langchain_calls(emulator),
