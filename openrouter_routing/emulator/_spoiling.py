@@ -92,7 +92,7 @@ def _spoiled(
         yield DONE
         return
     if kind == "empty":
-        yield from (event(chunk) for chunk in chunks if not _says_something(chunk))
+        yield from (event(_without_tokens(chunk)) for chunk in chunks if not _says_something(chunk))
         yield DONE
         return
     if kind in ("no_done", "no_finish", "duplicate_finish"):
@@ -194,7 +194,17 @@ def _with_choice_error(body: Mapping[str, Any], fault: Fault, endpoint: Endpoint
 
 def _emptied(body: Mapping[str, Any]) -> dict[str, Any]:
     message = {"role": "assistant", "content": ""}
-    return {**body, "choices": [{**choice, "message": message} for choice in body["choices"]]}
+    choices = [{**choice, "message": message} for choice in body["choices"]]
+    return _without_tokens({**body, "choices": choices})
+
+
+def _without_tokens(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Count no completion tokens, as the service does for an answer that holds nothing."""
+    usage = body.get("usage")
+    if not isinstance(usage, Mapping):
+        return dict(body)
+    counted = {"completion_tokens": 0, "total_tokens": usage.get("prompt_tokens", 0)}
+    return {**body, "usage": {**usage, **counted}}
 
 
 def _unfinished(body: Mapping[str, Any]) -> dict[str, Any]:
