@@ -30,7 +30,7 @@ _CANDIDATE_COLUMNS = (
 )
 _EXCLUDED_COLUMNS = (
     Column("provider", style="bold"),
-    Column("model"),
+    Column("model", rank=1),
     Column("rule", style="red"),
     Column("has", wraps=True),
     Column("asked", wraps=True),
@@ -113,6 +113,8 @@ def _table(title: str, columns: tuple[Column, ...], rows: list[_Row]) -> DataTab
 def _headline(plan: RoutePlan) -> str:
     if not plan.candidates:
         return "Nobody is left to serve this request."
+    if len(plan.candidates) == 1:
+        return "Nobody else is tried if it fails."
     if plan.load_balanced and not plan.fallbacks:
         return "One is drawn by these chances; no other provider is tried if it fails."
     if plan.load_balanced:
@@ -156,7 +158,7 @@ def _excluded_rows(plan: RoutePlan) -> list[_Row]:
             exclusion.endpoint.tag,
             exclusion.endpoint.model,
             exclusion.rule,
-            _words(exclusion.value),
+            "" if exclusion.value == exclusion.endpoint.tag else _words(exclusion.value),
             _words(exclusion.limit),
         )
         for exclusion in plan.excluded

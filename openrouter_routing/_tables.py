@@ -16,7 +16,9 @@ __all__ = ["Column", "DataTable"]
 
 # Between columns stands a space of padding and one that rich draws as their border.
 _GAP = 2
+# How narrow a column that wraps should stay, and how narrow it may get before others wrap, too.
 _NARROWEST = 17
+_SQUEEZED = 8
 _BAR = 8
 
 
@@ -80,13 +82,15 @@ class DataTable:
             places = [place for place in places if self.columns[place].rank != rank]
         return places
 
-    def _needs(self, places: Iterable[int], measure: Callable[[str], int]) -> int:
+    def _needs(
+        self, places: Iterable[int], measure: Callable[[str], int], narrowest: int = _NARROWEST
+    ) -> int:
         widths = []
         for place in places:
             column = self.columns[place]
             widest = max((measure(row[place]) for row in self.rows), default=0)
             if column.wraps:
-                widest = min(widest, _NARROWEST)
+                widest = min(widest, narrowest)
             widths.append(max(widest, measure(column.heading)))
         return sum(widths) + _GAP * (len(widths) - 1)
 
@@ -100,7 +104,7 @@ class DataTable:
         bars = not options.ascii_only and (
             self._needs(places, cell_len) + _BAR + 1 <= options.max_width
         )
-        fits = self._needs(places, cell_len) <= options.max_width
+        fits = self._needs(places, cell_len, _SQUEEZED) <= options.max_width
         yield self._drawn(places, bars=bars, fits=fits)
         if left_out := [
             self.columns[place].heading for place in self.filled() if place not in places

@@ -129,19 +129,22 @@ def open_session(*, base_url: str | None, emulator: bool, json: bool) -> Iterato
         ImportError: The emulator is asked for and not installed; says how to install it.
         BadRequestError: The address is malformed.
     """
+    import httpx
+
     if emulator:
         from openrouter_routing.emulator import Emulator
 
-        with Emulator(paced=True) as running:
-            client = OpenRouterClient(base_url=running.base_url, api_key="sk-or-emulator")
+        # Proxies of the environment are for the world outside; none of them finds this machine.
+        with Emulator(paced=True) as running, httpx.Client(trust_env=False) as http:
+            client = OpenRouterClient(
+                base_url=running.base_url, api_key="sk-or-emulator", http_client=http
+            )
             yield Session(client, client, json, emulated=True)
         return
     client = OpenRouterClient(base_url=base_url)
     if os.environ.get("OPENROUTER_API_KEY"):
         yield Session(client, client, json)
         return
-    import httpx
-
     with httpx.Client(event_hooks={"request": [_without_key]}) as http:
         keyless = OpenRouterClient(base_url=base_url, api_key="none", http_client=http)
         yield Session(client, keyless, json)

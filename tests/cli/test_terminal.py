@@ -120,6 +120,15 @@ def test_flags_before_the_verb_count_too(run: Run) -> None:
     assert len(ran.json["endpoints"]) == 8
 
 
+def test_the_emulator_of_a_command_is_reached_past_proxies(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    assert run("models", "--emulator", "--json").json["count"] > 10
+    assert run("check", "--emulator").code == 0
+
+
 def test_the_verbs_are_those_that_are_documented() -> None:
     assert len(VERBS) == len(NAMES)
 
