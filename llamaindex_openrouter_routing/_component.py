@@ -30,7 +30,8 @@ class RoutedComponent(BaseComponent):
     pickle and move to other event loops freely.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
+    # Only what is built from it is made, and switches this off: a good part of the time of the import.
+    model_config = ConfigDict(arbitrary_types_allowed=True, defer_build=True)
 
     api_key: Secret | None = Field(
         default=None,

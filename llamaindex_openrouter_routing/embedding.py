@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from llamaindex_openrouter_routing._component import RoutedComponent
 
@@ -32,6 +32,8 @@ class OpenRouterEmbedding(RoutedComponent, BaseEmbedding):
 
     See https://openrouter.ai/docs/api-reference/embeddings
     """
+
+    model_config = ConfigDict(defer_build=False)
 
     model_name: str = Field(description="The model, such as 'openai/text-embedding-3-small'.")
     dimensions: int | None = Field(default=None, description="Length of the vectors.", gt=0)

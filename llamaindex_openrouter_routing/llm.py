@@ -21,7 +21,7 @@ from llama_index.core.llms.callbacks import llm_completion_callback
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.types import Model
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from llamaindex_openrouter_routing._component import RoutedComponent
 from llamaindex_openrouter_routing._observed import chat_callback, checked_prompt
@@ -100,6 +100,8 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
     See https://docs.llamaindex.ai/en/stable/module_guides/models/llms/ and
     https://openrouter.ai/docs/features/provider-routing
     """
+
+    model_config = ConfigDict(defer_build=False)
 
     model: str | None = Field(default=None, description="The model, such as 'openai/gpt-5-mini'.")
     temperature: int | float | None = Field(default=None, description="0 to 2.", ge=0, le=2)

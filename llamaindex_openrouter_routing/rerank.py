@@ -10,7 +10,7 @@ from llama_index.core.callbacks.base import EventContext
 from llama_index.core.instrumentation.events.rerank import ReRankEndEvent, ReRankStartEvent
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from llamaindex_openrouter_routing._component import RoutedComponent
 from openrouter_routing.errors import BadRequestError
@@ -39,6 +39,8 @@ class OpenRouterRerank(RoutedComponent, BaseNodePostprocessor):
 
     See https://docs.llamaindex.ai/en/stable/module_guides/querying/node_postprocessors/
     """
+
+    model_config = ConfigDict(defer_build=False)
 
     model: str = Field(description="The model, such as 'cohere/rerank-v3.5'.")
     top_n: int = Field(default=2, description="How many nodes to keep.", gt=0)
