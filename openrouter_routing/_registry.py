@@ -6,7 +6,6 @@ Nothing is opened before the first request.
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import contextlib
 import os
@@ -18,6 +17,8 @@ from typing import TYPE_CHECKING
 from openrouter_routing.settings import TIMEOUT
 
 if TYPE_CHECKING:
+    import asyncio
+
     import httpx
 
     from openrouter_routing._loop_client import LoopClient
@@ -63,6 +64,8 @@ def sync_client() -> httpx.Client:
 
 async def async_client() -> httpx.AsyncClient:
     """Return the running loop's client, opening it where it is the first use in this loop."""
+    import asyncio
+
     loop = asyncio.get_running_loop()
     key = (id(loop), *_configuration())
     held = _async_clients.get(key)
@@ -117,6 +120,8 @@ def close_clients() -> None:
 
 async def aclose_clients() -> None:
     """Close the async clients of the running loop; the next request opens a new one."""
+    import asyncio
+
     loop = asyncio.get_running_loop()
     for key, (owner, _) in list(_async_clients.items()):
         if owner is loop and (closer := _closers.get(key)) is not None:
@@ -163,6 +168,8 @@ def _close_at_exit() -> None:
     for loop, client in list(_async_clients.values()):
         with contextlib.suppress(Exception):
             if loop.is_running():
+                import asyncio
+
                 # In a thread that the interpreter does not wait for.
                 asyncio.run_coroutine_threadsafe(client.aclose(), loop).result(EXIT_SECONDS)
             else:
