@@ -111,13 +111,13 @@ class ChatFields(Connection, BaseChatModel):
     def _check_request_field(cls, value: Any, info: ValidationInfo) -> Any:
         return plain_preference(str(info.field_name), value)
 
-    def instance_preferences(self) -> RoutingPreferences:
+    def _instance_preferences(self) -> RoutingPreferences:
         """Return the preferences this model adds to every request.
 
         Raises:
             PreferencesError: A field is malformed, or given both flat and inside `provider`.
         """
-        own = super().instance_preferences()
+        own = super()._instance_preferences()
         if "session_id" in self.model_fields_set or not self.session_id:
             return own
         settings = own.settings()
@@ -125,13 +125,13 @@ class ChatFields(Connection, BaseChatModel):
             del settings["session_id"]
         return RoutingPreferences.from_settings(settings)
 
-    def environment_preferences(self) -> RoutingPreferences:
+    def _environment_preferences(self) -> RoutingPreferences:
         """Return the preferences that the environment named when the model was made."""
         if self.session_id and "session_id" not in self.model_fields_set:
             return preferences_of(session_id=self.session_id)
         return RoutingPreferences()
 
-    def call_options(self, stop: list[str] | None, call: Mapping[str, Any]) -> dict[str, Any]:
+    def _call_options(self, stop: list[str] | None, call: Mapping[str, Any]) -> dict[str, Any]:
         """Return all options of one request: the model's own, and over them those of the call.
 
         Args:

@@ -152,10 +152,10 @@ class Connection(BaseModel):
         if not isinstance(values, dict):
             return values
         with langchain_errors():
-            return cls.by_field_names(values)
+            return cls._by_field_names(values)
 
     @classmethod
-    def by_field_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _by_field_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return fields under their own names.
 
         Args:
@@ -218,7 +218,7 @@ class Connection(BaseModel):
             memo[id(client)] = client
         return super().__deepcopy__(memo)
 
-    def client_settings(self) -> ClientSettings:
+    def _client_settings(self) -> ClientSettings:
         """Return how requests are sent, as the core takes it.
 
         Raises:
@@ -241,20 +241,20 @@ class Connection(BaseModel):
             on_empty=self.on_empty,
         )
 
-    def instance_preferences(self) -> RoutingPreferences:
+    def _instance_preferences(self) -> RoutingPreferences:
         """Return the preferences this object adds to every request.
 
         Raises:
             PreferencesError: A field is malformed, or given both flat and inside `provider`.
         """
-        return preferences_of(self.routing, **only_set(self.__dict__, self.preference_fields()))
+        return preferences_of(self.routing, **only_set(self.__dict__, self._preference_fields()))
 
-    def environment_preferences(self) -> RoutingPreferences:
+    def _environment_preferences(self) -> RoutingPreferences:
         """Return the preferences that the environment named when the object was made."""
         return RoutingPreferences()
 
     @classmethod
-    def preference_fields(cls) -> tuple[str, ...]:
+    def _preference_fields(cls) -> tuple[str, ...]:
         """Return the names of the fields that are routing preferences."""
         # LangChain has a `metadata` of its own; the API's is only in `routing`.
         return tuple(
@@ -288,10 +288,10 @@ class Connection(BaseModel):
             {'zdr': True, 'sort': 'price'}
         """
         with langchain_errors():
-            merged = merge(self.instance_preferences(), preferences_of(preferences, **fields))
+            merged = merge(self._instance_preferences(), preferences_of(preferences, **fields))
             held = combine_policies(policy_of(self.policy), policy_of(policy))
         plain = plain_settings(merged)
-        own = self.preference_fields()
+        own = self._preference_fields()
         update: dict[str, Any] = dict.fromkeys(own)
         update.update({name: plain.pop(name) for name in own if name in plain})
         update["routing"] = plain or None
@@ -301,22 +301,22 @@ class Connection(BaseModel):
             del update["session_id"]
         return self.model_copy(update=update)
 
-    def sync_client(self) -> OpenRouterClient:
+    def _sync_client(self) -> OpenRouterClient:
         """Return a client of the core that sends as this object says."""
         return OpenRouterClient(
-            self.client_settings(), http_client=self.http_client, **self._layers()
+            self._client_settings(), http_client=self.http_client, **self._layers()
         )
 
-    def async_client(self) -> AsyncOpenRouterClient:
+    def _async_client(self) -> AsyncOpenRouterClient:
         """Return an async client of the core that sends as this object says."""
         return AsyncOpenRouterClient(
-            self.client_settings(), http_async_client=self.http_async_client, **self._layers()
+            self._client_settings(), http_async_client=self.http_async_client, **self._layers()
         )
 
     def _layers(self) -> dict[str, Any]:
         return {
-            "routing": self.instance_preferences(),
-            "environment": self.environment_preferences(),
+            "routing": self._instance_preferences(),
+            "environment": self._environment_preferences(),
             "policy": self.policy,
         }
 

@@ -53,9 +53,12 @@ class ChatOpenRouter(ChatFields):
         provider.allow_fallbacks  False    call
         provider.zdr              True     instance
         provider.sort             'price'  instance
-        >>> answer = llm.invoke("Where is Bern?", models=["openai/gpt-4o-mini"])  # doctest: +SKIP
-        >>> answer.response_metadata["provider"]  # doctest: +SKIP
-        'OpenAI'
+        >>> from openrouter_routing.emulator import Emulator
+        >>> with Emulator() as emulator:  # OpenRouter on loopback: no key, no cost
+        ...     llm = ChatOpenRouter(model="openai/gpt-5-mini", base_url=emulator.base_url, api_key="any")
+        ...     answer = llm.invoke("What is 2 + 3?", provider={"order": ["azure"]})
+        >>> answer.text, answer.response_metadata["provider"]
+        ('5', 'Azure')
 
     See https://openrouter.ai/docs/features/provider-routing and
     https://docs.langchain.com/oss/python/langchain/models
@@ -70,7 +73,12 @@ class ChatOpenRouter(ChatFields):
 
     @property
     def model_name(self) -> str:
-        """The model, under the name that other integrations use."""
+        """The model, under the name that other integrations use.
+
+        Example:
+            >>> ChatOpenRouter(model="openai/gpt-5-mini").model_name
+            'openai/gpt-5-mini'
+        """
         return self.model
 
     # Routing
@@ -87,10 +95,10 @@ class ChatOpenRouter(ChatFields):
             provider.sort  'price'  call
         """
         with langchain_errors():
-            read = read_options(self.call_options(None, call))
+            read = read_options(self._call_options(None, call))
             effective, _ = effective_preferences(
-                instance=self.instance_preferences(),
-                environment=self.environment_preferences(),
+                instance=self._instance_preferences(),
+                environment=self._environment_preferences(),
                 policy=policy_of(self.policy),
                 call=read.preferences,
                 call_policy=read.policy,
@@ -107,8 +115,8 @@ class ChatOpenRouter(ChatFields):
         **kwargs: Any,
     ) -> ChatResult:
         with langchain_errors():
-            options = self.call_options(stop, kwargs)
-            client = self.sync_client()
+            options = self._call_options(stop, kwargs)
+            client = self._sync_client()
             return chat_result(client.chat(messages_to_wire(messages), **options))
 
     async def _agenerate(
@@ -119,8 +127,8 @@ class ChatOpenRouter(ChatFields):
         **kwargs: Any,
     ) -> ChatResult:
         with langchain_errors():
-            options = self.call_options(stop, kwargs)
-            client = self.async_client()
+            options = self._call_options(stop, kwargs)
+            client = self._async_client()
             return chat_result(await client.chat(messages_to_wire(messages), **options))
 
     def _stream(
@@ -131,8 +139,8 @@ class ChatOpenRouter(ChatFields):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         with langchain_errors():
-            options = _for_stream(self.call_options(stop, kwargs))
-            client = self.sync_client()
+            options = _for_stream(self._call_options(stop, kwargs))
+            client = self._sync_client()
             named = False
             with client.stream(messages_to_wire(messages), **options) as stream:
                 for delta in stream:
@@ -157,8 +165,8 @@ class ChatOpenRouter(ChatFields):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         with langchain_errors():
-            options = _for_stream(self.call_options(stop, kwargs))
-            client = self.async_client()
+            options = _for_stream(self._call_options(stop, kwargs))
+            client = self._async_client()
             named = False
             async with client.stream(messages_to_wire(messages), **options) as stream:
                 async for delta in stream:
@@ -207,6 +215,13 @@ class ChatOpenRouter(ChatFields):
         Raises:
             BadRequestError: `tool_choice` names a tool that is not there.
 
+        Example:
+            >>> class Weather(BaseModel):
+            ...     city: str
+            >>> bound = ChatOpenRouter(model="openai/gpt-5-mini").bind_tools([Weather], tool_choice="any")
+            >>> bound.kwargs["tool_choice"], bound.bound.provider
+            ('required', {'require_parameters': True})
+
         See https://openrouter.ai/docs/features/tool-calling
         """
         wire = [tool_to_wire(tool, strict=strict) for tool in tools]
@@ -244,8 +259,18 @@ class ChatOpenRouter(ChatFields):
             **kwargs: More keywords of every call.
 
         Raises:
-            StructuredOutputError: From the runnable: the answer was cut off, refused or does not parse; it keeps the
-                raw message.
+            StructuredOutputError: From the runnable: the answer was cut off or refused, or holds no tool call; it
+                keeps the raw message. One that does not parse is LangChain's `OutputParserException`.
+
+        Example:
+            >>> from openrouter_routing.emulator import Emulator
+            >>> class City(BaseModel):
+            ...     name: str
+            ...     people: int
+            >>> with Emulator() as emulator:
+            ...     llm = ChatOpenRouter(model="openai/gpt-5-mini", base_url=emulator.base_url, api_key="any")
+            ...     llm.with_structured_output(City).invoke('"Bern" has 134000 people.')
+            City(name='Bern', people=134000)
 
         See https://openrouter.ai/docs/features/structured-outputs
         """
@@ -256,7 +281,7 @@ class ChatOpenRouter(ChatFields):
 
     def _requiring_parameters(self) -> Self:
         """Return a model that demands support for all parameters, unless this one says something about it."""
-        own = self.instance_preferences().settings()
+        own = self._instance_preferences().settings()
         if "provider.require_parameters" in own:
             return self
         return self.with_routing(require_parameters=True)
@@ -272,7 +297,7 @@ class ChatOpenRouter(ChatFields):
         told = {
             name: value for name in PARAMETERS if (value := getattr(self, name, None)) is not None
         }
-        preferences = self.instance_preferences().to_wire()
+        preferences = self._instance_preferences().to_wire()
         return {"model": self.model, "base_url": self.base_url, **told, **preferences}
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
@@ -284,8 +309,8 @@ class ChatOpenRouter(ChatFields):
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         with langchain_errors():
-            client = self.sync_client()
-            options = self.call_options(stop, kwargs)
+            client = self._sync_client()
+            options = self._call_options(stop, kwargs)
             return request_key(client, options, output_version=self.output_version)
 
     def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
@@ -309,6 +334,10 @@ class ChatOpenRouter(ChatFields):
 
         Args:
             text: The text.
+
+        Example:
+            >>> ChatOpenRouter(model="openai/gpt-5-mini").get_num_tokens("Where is Bern?")
+            4
         """
         if self.custom_get_token_ids is not None:
             return len(self.custom_get_token_ids(text))
@@ -324,6 +353,12 @@ class ChatOpenRouter(ChatFields):
         Args:
             messages: The messages.
             tools: Tools as `bind_tools` takes them.
+
+        Example:
+            >>> from langchain_core.messages import HumanMessage
+            >>> llm = ChatOpenRouter(model="openai/gpt-5-mini")
+            >>> llm.get_num_tokens_from_messages([HumanMessage("Where is Bern?")])
+            8
         """
         offered = [tool_to_wire(tool, strict=None) for tool in tools or ()]
         return count_tokens_approximately(
@@ -332,24 +367,33 @@ class ChatOpenRouter(ChatFields):
 
     @property
     def lc_secrets(self) -> dict[str, str]:
-        """The field that is a secret, and the environment variable to read it from."""
+        """The field that is a secret, and the environment variable to read it from.
+
+        Example:
+            >>> ChatOpenRouter(model="openai/gpt-5-mini").lc_secrets
+            {'api_key': 'OPENROUTER_API_KEY'}
+        """
         return {"api_key": "OPENROUTER_API_KEY"}
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
         """Say that `langchain_core.load` can dump this class.
 
-        It loads with `load(dumped, allowed_objects=[ChatOpenRouter],
-        valid_namespaces=["langchain_openrouter_routing"])`.
+        Example:
+            >>> from langchain_core.load import dumpd, load
+            >>> dumped = dumpd(ChatOpenRouter(model="openai/gpt-5-mini", sort="price"))
+            >>> namespaces = ["langchain_openrouter_routing"]
+            >>> load(dumped, allowed_objects=[ChatOpenRouter], valid_namespaces=namespaces).sort
+            'price'
         """
         return True
 
     # Copies
 
     @classmethod
-    def by_field_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _by_field_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return fields under their own names; a profile that was only looked up is looked up again."""
-        named = super().by_field_names(values)
+        named = super()._by_field_names(values)
         if isinstance(named.get("profile"), TableProfile):
             del named["profile"]
         return named
@@ -360,9 +404,14 @@ class ChatOpenRouter(ChatFields):
         Args:
             update: Fields to change, under any of their names.
             deep: Whether to copy the values too.
+
+        Example:
+            >>> llm = ChatOpenRouter(model="openai/gpt-5-mini", sort="price")
+            >>> llm.model_copy(update={"model": "openai/gpt-5"}).sort
+            'price'
         """
         with langchain_errors():
-            changed = type(self).by_field_names(update or {})
+            changed = self._by_field_names(update or {})
         copied = super().model_copy(update=changed, deep=deep)
         copied.__dict__.pop("_serialized", None)
         if "model" in changed and isinstance(self.profile, TableProfile):
@@ -377,9 +426,20 @@ class ChatOpenRouter(ChatFields):
     def configurable_fields(
         self, **kwargs: AnyConfigurableField
     ) -> RunnableConfigurableFields[LanguageModelInput, AIMessage]:
-        """Make fields configurable per call through `config={"configurable": {...}}`, under any of their names."""
+        """Make fields configurable per call, under any of their names.
+
+        Args:
+            **kwargs: For each field what LangChain's `config={"configurable": {...}}` calls it.
+
+        Example:
+            >>> from langchain_core.runnables import ConfigurableField
+            >>> llm = ChatOpenRouter(model="openai/gpt-5-mini")
+            >>> configurable = llm.configurable_fields(model_name=ConfigurableField(id="model"))
+            >>> configurable.prepare({"configurable": {"model": "openai/gpt-5"}})[0].model_name
+            'openai/gpt-5'
+        """
         with langchain_errors():
-            named = type(self).by_field_names(kwargs)
+            named = self._by_field_names(kwargs)
         return cast(
             "RunnableConfigurableFields[LanguageModelInput, AIMessage]",
             super().configurable_fields(**named),

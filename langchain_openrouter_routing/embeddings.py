@@ -33,7 +33,6 @@ class OpenRouterEmbeddings(Connection, Embeddings):
         >>> embeddings = OpenRouterEmbeddings(model="openai/text-embedding-3-small", sort="price")
         >>> embeddings.with_routing(zdr=True).provider
         {'zdr': True, 'sort': 'price'}
-        >>> vectors = embeddings.embed_documents(["Bern", "Geneva"])  # doctest: +SKIP
 
     See https://openrouter.ai/docs/api-reference/embeddings
     """
@@ -64,9 +63,18 @@ class OpenRouterEmbeddings(Connection, Embeddings):
 
         Raises:
             OpenRouterError: One of its kinds; see `langchain_openrouter_routing.errors`.
+
+        Example:
+            >>> from openrouter_routing.emulator import Emulator
+            >>> with Emulator() as emulator:
+            ...     reach = {"base_url": emulator.base_url, "api_key": "any"}
+            ...     embeddings = OpenRouterEmbeddings(model="openai/text-embedding-3-small", **reach)
+            ...     vectors = embeddings.embed_documents(["Bern", "Geneva"], dimensions=8)
+            >>> [len(vector) for vector in vectors]
+            [8, 8]
         """
         with langchain_errors():
-            client, asked = self.sync_client(), self._options(self.document_input_type, options)
+            client, asked = self._sync_client(), self._options(self.document_input_type, options)
             batches = [client.embeddings(batch, **asked) for batch in self._batches(texts)]
         return [vector for batch in batches for vector in batch.vectors]
 
@@ -76,10 +84,18 @@ class OpenRouterEmbeddings(Connection, Embeddings):
         Args:
             text: The query.
             **options: Preferences and options of this request.
+
+        Example:
+            >>> from openrouter_routing.emulator import Emulator
+            >>> with Emulator() as emulator:
+            ...     reach = {"base_url": emulator.base_url, "api_key": "any"}
+            ...     embeddings = OpenRouterEmbeddings(model="openai/text-embedding-3-small", **reach)
+            ...     len(embeddings.embed_query("Bern", dimensions=8))
+            8
         """
         with langchain_errors():
             asked = self._options(self.query_input_type, options)
-            return self.sync_client().embeddings([text], **asked).vectors[0]
+            return self._sync_client().embeddings([text], **asked).vectors[0]
 
     async def aembed_documents(self, texts: list[str], **options: Any) -> list[list[float]]:
         """Return a vector for each text, in their order; several batches travel at once.
@@ -87,9 +103,17 @@ class OpenRouterEmbeddings(Connection, Embeddings):
         Args:
             texts: The texts, none of them empty.
             **options: Preferences and options of these requests.
+
+        Example:
+            >>> from openrouter_routing.emulator import Emulator
+            >>> with Emulator() as emulator:
+            ...     reach = {"base_url": emulator.base_url, "api_key": "any"}
+            ...     embeddings = OpenRouterEmbeddings(model="openai/text-embedding-3-small", **reach)
+            ...     [len(vector) for vector in asyncio.run(embeddings.aembed_documents(["Bern"], dimensions=8))]
+            [8]
         """
         with langchain_errors():
-            client, asked = self.async_client(), self._options(self.document_input_type, options)
+            client, asked = self._async_client(), self._options(self.document_input_type, options)
             free = asyncio.Semaphore(_AT_ONCE)
 
             async def embed(batch: Sequence[str]) -> list[list[float]]:
@@ -105,10 +129,18 @@ class OpenRouterEmbeddings(Connection, Embeddings):
         Args:
             text: The query.
             **options: Preferences and options of this request.
+
+        Example:
+            >>> from openrouter_routing.emulator import Emulator
+            >>> with Emulator() as emulator:
+            ...     reach = {"base_url": emulator.base_url, "api_key": "any"}
+            ...     embeddings = OpenRouterEmbeddings(model="openai/text-embedding-3-small", **reach)
+            ...     len(asyncio.run(embeddings.aembed_query("Bern", dimensions=8)))
+            8
         """
         with langchain_errors():
             asked = self._options(self.query_input_type, options)
-            return (await self.async_client().embeddings([text], **asked)).vectors[0]
+            return (await self._async_client().embeddings([text], **asked)).vectors[0]
 
     def _batches(self, texts: Sequence[str]) -> list[Sequence[str]]:
         return [

@@ -39,7 +39,10 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
         >>> middleware = RoutingMiddleware(
         ...     first={"sort": "throughput"}, after_tools={"sort": "price", "allow_fallbacks": True}
         ... )
-        >>> agent = create_agent(llm, tools, middleware=[middleware])  # doctest: +SKIP
+        >>> from langchain.agents import create_agent
+        >>> from langchain_openrouter_routing import ChatOpenRouter
+        >>> llm = ChatOpenRouter(model="openai/gpt-5-mini")
+        >>> agent = create_agent(llm, [], middleware=[middleware])
 
     See https://docs.langchain.com/oss/python/langchain/middleware
     """
@@ -65,6 +68,15 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
 
         Args:
             request: The step, as middleware sees it.
+
+        Example:
+            >>> from langchain.agents.middleware import ModelRequest
+            >>> from langchain_openrouter_routing import ChatOpenRouter
+            >>> llm = ChatOpenRouter(model="openai/gpt-5-mini")
+            >>> request = ModelRequest(model=llm, messages=[HumanMessage("Hi")])
+            >>> middleware = RoutingMiddleware(first={"sort": "price"})
+            >>> middleware.preferences_for(request).to_wire()
+            {'provider': {'sort': 'price'}}
         """
         if self.choose is not None and (chosen := self.choose(request)) is not None:
             return _checked(chosen)
@@ -85,6 +97,15 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
         Args:
             request: The step.
             handler: What comes next.
+
+        Example:
+            >>> from langchain.agents.middleware import ModelRequest
+            >>> from langchain_openrouter_routing import ChatOpenRouter
+            >>> llm = ChatOpenRouter(model="openai/gpt-5-mini")
+            >>> request = ModelRequest(model=llm, messages=[HumanMessage("Hi")])
+            >>> middleware = RoutingMiddleware(first={"sort": "price"})
+            >>> middleware.wrap_model_call(request, lambda routed: routed.model_settings["routing"])
+            {'provider': {'sort': 'price'}}
         """
         return handler(self._routed(request))
 
@@ -98,6 +119,18 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
         Args:
             request: The step.
             handler: What comes next.
+
+        Example:
+            >>> import asyncio
+            >>> from langchain.agents.middleware import ModelRequest
+            >>> from langchain_openrouter_routing import ChatOpenRouter
+            >>> llm = ChatOpenRouter(model="openai/gpt-5-mini")
+            >>> request = ModelRequest(model=llm, messages=[HumanMessage("Hi")])
+            >>> middleware = RoutingMiddleware(first={"sort": "price"})
+            >>> async def routing_of(routed):
+            ...     return routed.model_settings["routing"]
+            >>> asyncio.run(middleware.awrap_model_call(request, routing_of))
+            {'provider': {'sort': 'price'}}
         """
         return await handler(self._routed(request))
 

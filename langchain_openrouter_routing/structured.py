@@ -39,6 +39,11 @@ class StructuredOutputError(OutputParserException):
     Attributes:
         raw: The message as it came.
         reason: `"length"`, `"refusal"`, `"no_tool_call"` or `"invalid_tool_call"`.
+
+    Example:
+        >>> error = StructuredOutputError("cut off", raw=AIMessage('{"na'), reason="length")
+        >>> error.raw.text, error.reason
+        ('{"na', 'length')
     """
 
     def __init__(self, text: str, *, raw: AIMessage, reason: str) -> None:

@@ -39,7 +39,7 @@ def test_attribution_is_the_callers_own(emulator: Emulator, make_model: MakeMode
 
 def test_the_intended_differences(emulator: Emulator, make_model: MakeModel) -> None:
     llm = make_model(timeout=60)
-    assert llm.client_settings().timeout == 60
+    assert llm._client_settings().timeout == 60
     with pytest.raises(BadRequestError, match="did you mean 'top_k'"):
         make_model(topk=5)
 
