@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +12,20 @@ import pytest
 from llamaindex_openrouter_routing import OpenRouter, OpenRouterEmbedding
 from tests.llamaindex.answers import respond
 from tests.scripted_server import ScriptedServer
+
+
+@pytest.fixture(autouse=True)
+def _loop_of_the_main_thread(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Give LlamaIndex a loop for the coroutines it runs from blocking code: it leaves the one it makes open."""
+    if inspect.iscoroutinefunction(request.function):
+        yield
+        return
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
 
 
 @pytest.fixture
