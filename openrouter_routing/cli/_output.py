@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,15 +26,21 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def show(*parts: RenderableType) -> None:
-    """Print for people, on stdout."""
+    """Print for people, on stdout; a pipe gets no blanks at the ends of lines."""
     out = console()
-    for part in parts:
-        out.print(part, markup=False)
+    with out.capture() if not out.is_terminal else nullcontext() as captured:
+        for part in parts:
+            out.print(part, markup=False)
+    if captured is not None:
+        sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+    # A long-lived verb such as `emulate` must not keep its lines back from a pipe.
+    sys.stdout.flush()
 
 
 def show_json(document: object) -> None:
     """Print one JSON document on stdout."""
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
 
 
 def say(text: str, *, style: str = "") -> None:
