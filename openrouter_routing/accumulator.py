@@ -311,7 +311,8 @@ def join_base64(pieces: list[str]) -> str:
     if not any(piece.endswith("=") for piece in pieces[:-1]):
         return "".join(pieces)
     try:
-        return base64.b64encode(b"".join(map(base64.b64decode, pieces))).decode()
+        decoded = (base64.b64decode(piece, validate=True) for piece in pieces)
+        return base64.b64encode(b"".join(decoded)).decode()
     except binascii.Error:
         return "".join(pieces)
 
