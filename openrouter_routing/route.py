@@ -6,7 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from openrouter_routing._tables import DataTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,8 @@ class Route:
         retries: How often this client sent the request again.
         time_to_first_token: Seconds from sending to the first piece of the answer, for streams.
         elapsed: Seconds from sending to the end of the answer.
+
+    Renders as a table of facts with rich and in notebooks.
 
     Example:
         >>> Route(model="openai/gpt-5", provider="OpenAI", cost=0.0021).total_cost
@@ -263,6 +268,14 @@ class Route:
         if (total := self.total_cost) is not None:
             plain["total_cost"] = str(total)
         return plain
+
+    def __rich__(self) -> DataTable:
+        from openrouter_routing._route_view import route_table
+
+        return route_table(self)
+
+    def _repr_html_(self) -> str:
+        return self.__rich__()._repr_html_()
 
 
 def route_metadata(body: Mapping[str, Any], route: Route) -> dict[str, Any]:

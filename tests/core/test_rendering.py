@@ -12,7 +12,7 @@ from openrouter_routing.catalog import Catalog
 from openrouter_routing.endpoint import Endpoint
 from openrouter_routing.pricing import Pricing
 from openrouter_routing.probing import Probe, ProbeReport, ProbeRun
-from openrouter_routing.route import Route, Usage
+from openrouter_routing.route import Attempt, Route, Usage
 
 LLAMA = "meta-llama/llama-3.3-70b-instruct"
 
@@ -111,3 +111,32 @@ def test_a_report_renders_with_its_problems() -> None:
     assert "no &lt;answer&gt;" in html
     assert "<answer>" not in html
     assert report.preferences() == {"provider": {"order": ["good"], "ignore": ["<bad>"]}}
+
+
+def test_a_route_renders_what_it_knows() -> None:
+    route = Route(
+        requested_model="openai/gpt-5",
+        requested_models=("a/b",),
+        model="a/b",
+        provider="<Azure>",
+        fallback_used=True,
+        finish_reason="stop",
+        native_finish_reason="end_turn",
+        usage=Usage(prompt_tokens=12, completion_tokens=3),
+        cost=0.00012,
+        attempts=(Attempt("OpenAI", "openai/gpt-5", 429), Attempt("Azure", "a/b", 200)),
+        elapsed=1.5,
+    )
+    facts = dict(line.split(None, 1) for line in drawn(route, 100).splitlines()[2:])
+    assert {name: fact.strip() for name, fact in facts.items()} == {
+        "requested": "openai/gpt-5, a/b",
+        "model": "a/b (fallback)",
+        "provider": "<Azure>",
+        "finish": "stop (end_turn)",
+        "tokens": "12 in, 3 out",
+        "cost": "0.00012 USD",
+        "tried": "OpenAI 429, Azure 200",
+        "elapsed": "1.50 s",
+    }
+    assert "&lt;Azure&gt;" in route._repr_html_()
+    assert len(drawn(Route(), 80).splitlines()) == 2
