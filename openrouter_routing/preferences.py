@@ -272,6 +272,8 @@ class RoutingPreferences(StrictModel):
         A `provider` of None stands for every provider field set to None, since that is what it clears.
         """
         flat: dict[str, Any] = {}
+        if not self.model_fields_set:
+            return flat
         for name in type(self).model_fields:
             if name not in self.model_fields_set:
                 continue
@@ -343,6 +345,8 @@ class RoutingPreferences(StrictModel):
         return changes
 
 
+NO_PREFERENCES = RoutingPreferences()
+"""Preferences that say nothing."""
 PROVIDER_FIELDS = tuple(ProviderPreferences.model_fields)
 """The names of all fields of the `provider` object, in wire order."""
 PROVIDER_PATHS = tuple(f"provider.{name}" for name in PROVIDER_FIELDS)
@@ -374,6 +378,8 @@ def preferences_of(
         >>> preferences_of(sort="price", models=["openai/gpt-5-mini"]).to_wire()
         {'models': ['openai/gpt-5-mini'], 'provider': {'sort': 'price'}}
     """
+    if value is None and not fields:
+        return NO_PREFERENCES
     flat = {name: fields.pop(name) for name in PROVIDER_FIELDS if name in fields}
     try:
         if flat:

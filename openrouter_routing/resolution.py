@@ -14,6 +14,7 @@ from typing import Any
 
 from openrouter_routing.errors import PreferencesError
 from openrouter_routing.preferences import (
+    NO_PREFERENCES,
     MaxPrice,
     ProviderPreferences,
     RoutingPreferences,
@@ -148,6 +149,8 @@ def resolve(
         provider.only  ['azure']  instance + policy
         provider.zdr   True       policy
     """
+    if policy is None and not any(layer.preferences.model_fields_set for layer in layers):
+        return NO_PREFERENCES
     settings: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for layer in layers:
