@@ -4,6 +4,15 @@
 
     llm = ChatOpenRouter(model="openai/gpt-5-mini", provider={"sort": "price"})
 
+`init_chat_model("openrouter_routing:openai/gpt-5-mini")` works after one line; LangChain's table of providers is not
+public, so it is yours to write:
+
+    from langchain.chat_models import base
+
+    base._BUILTIN_PROVIDERS["openrouter_routing"] = (
+        "langchain_openrouter_routing", "ChatOpenRouter", lambda cls, **fields: cls(**fields)
+    )
+
 Importing the package registers its block translator with LangChain. All but the chat model is imported when it is asked
 for; `RoutingMiddleware` needs `langchain` itself.
 """

@@ -17,6 +17,7 @@ from langchain_openrouter_routing._connection import (
 )
 from openrouter_routing.preferences import RoutingPreferences, preferences_of
 from openrouter_routing.request import OPTIONS, PARAMETERS
+from openrouter_routing.settings import hide_secrets
 
 _REQUEST_FIELDS = (
     "models", "session_id", "service_tier", "preset", "plugins", "transforms", "route", "trace", "router_metadata",
@@ -145,6 +146,7 @@ class ChatFields(Connection, BaseChatModel):
         for name, value in call.items():
             if name not in ("stream", "stream_usage", "extra_body"):
                 options[self.aliases.get(name, name)] = value
+        hide_secrets(options)
         if stop is not None:
             options["stop"] = stop
         if not options.get("stop"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, ClassVar, Self
 
 import httpx
@@ -32,6 +33,7 @@ from openrouter_routing.settings import (
     MAX_RETRIES,
     MAX_RETRY_WAIT,
     ClientSettings,
+    HiddenHeaders,
     OnEmpty,
     OnViolation,
     checked_base_url,
@@ -224,7 +226,7 @@ class Connection(BaseModel):
         Raises:
             BadRequestError: A setting is malformed.
         """
-        headers = merge_headers(self.default_headers or {}, self.extra_headers or {})
+        headers = HiddenHeaders(merge_headers(self.default_headers or {}, self.extra_headers or {}))
         return settings_from(
             api_key=self.api_key,
             base_url=self.base_url,
@@ -256,10 +258,7 @@ class Connection(BaseModel):
     @classmethod
     def _preference_fields(cls) -> tuple[str, ...]:
         """Return the names of the fields that are routing preferences."""
-        # LangChain has a `metadata` of its own; the API's is only in `routing`.
-        return tuple(
-            name for name in _PREFERENCES if name in cls.model_fields and name != "metadata"
-        )
+        return _preference_fields(cls)
 
     def with_routing(
         self,
@@ -319,6 +318,27 @@ class Connection(BaseModel):
             "environment": self._environment_preferences(),
             "policy": self.policy,
         }
+
+
+@cache
+def _preference_fields(cls: type[Connection]) -> tuple[str, ...]:
+    # LangChain has a `metadata` of its own; the API's is only in `routing`.
+    return tuple(name for name in _PREFERENCES if name in cls.model_fields and name != "metadata")
+
+
+def veil(fields: dict[str, Any]) -> dict[str, Any]:
+    """Wrap the key and the headers among a constructor's keywords, so that no traceback shows them as locals.
+
+    Args:
+        fields: The keywords; changed in place.
+    """
+    for name in ("api_key", "openrouter_api_key"):
+        if isinstance(fields.get(name), str):
+            fields[name] = SecretStr(fields[name])
+    for name in ("default_headers", "extra_headers"):
+        if isinstance(fields.get(name), Mapping):
+            fields[name] = HiddenHeaders(fields[name])
+    return fields
 
 
 def plain_preference(name: str, value: Any) -> Any:

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from langchain_openrouter_routing import structured
 from langchain_openrouter_routing._chat_fields import ChatFields
+from langchain_openrouter_routing._connection import veil
 from langchain_openrouter_routing.answers import PROVIDER, chat_result, chunk_of, last_chunk
 from langchain_openrouter_routing.cache_key import request_key
 from langchain_openrouter_routing.errors import BadRequestError, langchain_errors
@@ -65,6 +66,10 @@ class ChatOpenRouter(ChatFields):
     """
 
     model_config = ConfigDict(defer_build=False)
+
+    def __init__(self, **fields: Any) -> None:
+        # Written out so that type checkers take fields under all their names, and values in all their forms.
+        super().__init__(**veil(fields))
 
     @model_validator(mode="after")
     def _set_langchain_openrouter_routing_version(self) -> Self:

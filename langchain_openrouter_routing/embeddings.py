@@ -9,7 +9,7 @@ from typing import Any, Literal
 from langchain_core.embeddings import Embeddings
 from pydantic import ConfigDict, Field
 
-from langchain_openrouter_routing._connection import Connection
+from langchain_openrouter_routing._connection import Connection, veil
 from langchain_openrouter_routing.errors import langchain_errors
 
 _AT_ONCE = 8
@@ -53,6 +53,10 @@ class OpenRouterEmbeddings(Connection, Embeddings):
     """How many texts one request carries."""
     extra_body: dict[str, Any] | None = None
     """Merged into the body last, unchecked."""
+
+    def __init__(self, **fields: Any) -> None:
+        # Written out so that type checkers take fields under all their names, and values in all their forms.
+        super().__init__(**veil(fields))
 
     def embed_documents(self, texts: list[str], **options: Any) -> list[list[float]]:
         """Return a vector for each text, in their order.

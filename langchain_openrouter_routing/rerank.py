@@ -10,7 +10,7 @@ from langchain_core.documents import Document
 from langchain_core.documents.compressor import BaseDocumentCompressor
 from pydantic import ConfigDict, Field
 
-from langchain_openrouter_routing._connection import Connection
+from langchain_openrouter_routing._connection import Connection, veil
 from langchain_openrouter_routing.errors import langchain_errors
 from openrouter_routing.vectors import Ranking
 
@@ -39,6 +39,10 @@ class OpenRouterRerank(Connection, BaseDocumentCompressor):
     """The model; also taken as `model_name=`."""
     top_n: int | None = Field(default=None, ge=1)
     """How many documents to keep."""
+
+    def __init__(self, **fields: Any) -> None:
+        # Written out so that type checkers take fields under all their names, and values in all their forms.
+        super().__init__(**veil(fields))
 
     def compress_documents(
         self,
