@@ -66,7 +66,7 @@ class Call:
     @property
     def sent(self) -> Sent:
         """What an error message may say of the request."""
-        return Sent(self.model, self.preferences)
+        return Sent(self.model, self.model is not None or "/model" in self.url, self.preferences)
 
     def begin(self, attempt: int) -> None:
         """Note that an attempt (the first is 1) begins."""

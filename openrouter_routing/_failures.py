@@ -129,6 +129,7 @@ class Sent:
     """What an error message may say of the request: no message, no key."""
 
     model: str | None = None
+    names_model: bool = True
     preferences: RoutingPreferences = field(default_factory=RoutingPreferences)
 
 
@@ -149,8 +150,16 @@ def error_in(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return None
 
 
-def error_class(error: Mapping[str, Any], status: int | None) -> type[errors.OpenRouterError]:
-    """Choose the class: availability code first, then error type, then status and words."""
+def error_class(
+    error: Mapping[str, Any], status: int | None, *, names_model: bool = True
+) -> type[errors.OpenRouterError]:
+    """Choose the class: availability code first, then error type, then status and words.
+
+    Args:
+        error: The `error` object.
+        status: The HTTP status.
+        names_model: Whether the request named a model, so that 404 is about that.
+    """
     availability = _mapping(error.get("availability"))
     if known := _BY_AVAILABILITY.get(str(availability.get("code"))):
         return known
@@ -162,6 +171,8 @@ def error_class(error: Mapping[str, Any], status: int | None) -> type[errors.Ope
         return kind
     by_status = _BY_STATUS.get(status or 0)
     if by_status in (errors.BadRequestError, errors.ModelNotFoundError):
+        if not names_model:
+            return errors.BadRequestError
         words = str(error.get("message"))
         return next((cls for pattern, cls in _BY_WORDS if pattern.search(words)), by_status)
     if by_status is not None:
@@ -194,7 +205,7 @@ def error_from_wire(
     metadata = _mapping(error.get("metadata"))
     availability = _mapping(error.get("availability"))
     status = _status(error, status)
-    kind = error_class(error, status)
+    kind = error_class(error, status, names_model=sent.names_model)
     details = failure_details(error, headers=headers, body=body)
     retryable = availability.get("retryable")
     if not isinstance(retryable, bool):

@@ -63,8 +63,9 @@ class Watchdog:
         """End the read that is going on."""
         self.expired = True
         if self._socket is not None:
+            # Of the plain socket, also under TLS: the reading thread is still inside the TLS one.
             with contextlib.suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 class _Keeper:

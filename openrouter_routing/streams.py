@@ -235,7 +235,7 @@ class ChatStream(_Stream):
                     return
                 reader.resume(handed_on)
         except Exception as error:
-            if not is_transport_error(error):
+            if not (watchdog.expired or is_transport_error(error)):
                 raise
             failure = reader.stalled() if watchdog.expired else reader.broken(error)
             if failure is not None:

@@ -106,8 +106,8 @@ class ScriptedServer:
         with self._changed:
             self._answers.extend(list(answer) for answer in answers)
 
-    def respond(self, responder: Callable[[Recorded], Answer]) -> None:
-        """Answer every request by what a function makes of it."""
+    def respond(self, responder: Callable[[Recorded], Answer] | None) -> None:
+        """Answer every request by what a function makes of it; by what was played after that if None."""
         self._responder = responder
 
     def wait_for(self, condition: Callable[[], bool], seconds: float = 20.0) -> bool:

@@ -25,7 +25,7 @@ from openrouter_routing import (
     aclose_clients,
     close_clients,
 )
-from tests.asking import KEY, MESSAGES, WAYS, ask
+from tests.asking import KEY, MESSAGES, STREAMED, WAYS, ask
 from tests.scripted_server import (
     HANG,
     ScriptedServer,
@@ -456,6 +456,20 @@ def test_the_environments_certificates_are_trusted(
         assert "certificate" in error.message.lower()
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate.parent / "cert.pem"))
         assert ask(way, server).text == "Bern."
+        close_clients()
+
+
+@pytest.mark.parametrize("way", STREAMED)
+def test_a_stall_ends_a_stream_under_tls(
+    certificate: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.parent / "cert.pem"))
+    with ScriptedServer(tls=context) as server:
+        server.play(stream_answer(chunk("Be"), HANG))
+        error = ask(way, server, idle_timeout=0.2).failure
+        assert (error.code, error.partial.text) == ("stalled", "Be")
         close_clients()
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openrouter_routing import errors
+from openrouter_routing import OpenRouterClient, errors
 from openrouter_routing._failures import error_from_wire, redact, retry_after
 from tests.asking import STREAMED, WAYS, WHOLE, ask
 from tests.scripted_server import (
@@ -289,6 +289,17 @@ def test_a_proxy_in_front_may_answer_html(server: ScriptedServer, way: str, stat
 def test_moderation_names_the_reasons(server: ScriptedServer, way: str) -> None:
     play(server, "http", 403, {"metadata": {"reasons": ["violence"], "flagged_input": "..."}})
     assert "violence" in ask(way, server).failure.message
+
+
+def test_what_is_not_found_is_only_a_model_where_one_was_asked_for(server: ScriptedServer) -> None:
+    server.respond(lambda _: error_answer(404, {"code": 404, "message": "Not found"}))
+    with OpenRouterClient(api_key="x", base_url=server.base_url, max_retries=0) as client:
+        with pytest.raises(errors.ModelNotFoundError):
+            client.model("openai/gpt-6")
+        with pytest.raises(errors.BadRequestError) as caught:
+            client.generation("gen-unknown")
+    server.respond(None)
+    assert type(caught.value) is errors.BadRequestError
 
 
 def all_kinds() -> list[type[errors.OpenRouterError]]:
