@@ -93,6 +93,9 @@ class Connection(BaseModel):
     idle_timeout: float | None = None
     """Seconds between two pieces of a streamed answer; keep-alive comments do not count."""
 
+    coalesce: bool = False
+    """Whether pieces of text that arrive in one network read become one chunk; nothing is delayed."""
+
     max_retries: int = MAX_RETRIES
     """How often a failed request is sent again; 0 means never."""
 
@@ -237,6 +240,7 @@ class Connection(BaseModel):
             timeout=self.timeout,
             first_token_timeout=self.first_token_timeout,
             idle_timeout=self.idle_timeout,
+            coalesce=self.coalesce,
             max_retries=self.max_retries,
             max_retry_wait=self.max_retry_wait,
             on_violation=self.on_violation,

@@ -11,7 +11,7 @@ from langchain_core.language_models.base import LangSmithParams
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.configurable import RunnableConfigurableFields
 from langchain_core.runnables.utils import AnyConfigurableField
 from langchain_core.tools import BaseTool
@@ -21,6 +21,7 @@ from langchain_openrouter_routing import structured
 from langchain_openrouter_routing._chat_fields import ChatFields
 from langchain_openrouter_routing._connection import veil
 from langchain_openrouter_routing.answers import PROVIDER, chat_result, chunk_of, last_chunk
+from langchain_openrouter_routing.binding import ModelBinding
 from langchain_openrouter_routing.cache_key import request_key
 from langchain_openrouter_routing.errors import BadRequestError, langchain_errors
 from langchain_openrouter_routing.messages import messages_to_wire
@@ -290,6 +291,33 @@ class ChatOpenRouter(ChatFields):
         if "provider.require_parameters" in own:
             return self
         return self.with_routing(require_parameters=True)
+
+    def bind(self, **kwargs: Any) -> ModelBinding:  # type: ignore[override]  # theirs is private
+        """Return this model with bound arguments, which `bind_tools` and its like keep.
+
+        Args:
+            **kwargs: Keywords of every call.
+
+        Example:
+            >>> bound = ChatOpenRouter(model="openai/gpt-5-mini").bind(provider={"sort": "price"})
+            >>> bound.kwargs
+            {'provider': {'sort': 'price'}}
+        """
+        return ModelBinding(bound=self, kwargs=kwargs, config={})
+
+    def with_config(self, config: RunnableConfig | None = None, **kwargs: Any) -> ModelBinding:
+        """Return this model with bound config, which `bind_tools` and its like keep.
+
+        Args:
+            config: The config.
+            **kwargs: Entries of the config.
+
+        Example:
+            >>> ChatOpenRouter(model="openai/gpt-5-mini").with_config(tags=["mine"]).config["tags"]
+            ['mine']
+        """
+        both = cast("RunnableConfig", {**(config or {}), **kwargs})
+        return ModelBinding(bound=self, kwargs={}, config=both)
 
     # What LangChain asks of a model
 

@@ -409,6 +409,13 @@ def test_errors_tell_tracers_the_body_but_not_the_key(server: ScriptedServer) ->
     assert "sk-or-secret" not in repr(response) + repr(error)
 
 
+@pytest.mark.parametrize("how", WAYS)
+def test_each_way_refuses_an_excluded_provider(server: ScriptedServer, how: str) -> None:
+    play(server, how)
+    with pytest.raises(adapter_errors.RoutingViolation, match="OpenAI"):
+        answer_of(model(server, only=["anthropic"]), how)
+
+
 def test_an_answer_from_an_excluded_provider_is_refused(server: ScriptedServer) -> None:
     play(server, "invoke")
     with pytest.raises(adapter_errors.RoutingViolation) as caught:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.load import dumpd, dumps, load
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
@@ -243,14 +244,39 @@ def test_it_survives_an_agent(emulator: Emulator, make_model: MakeModel) -> None
     assert done["structured_response"] == City(name="Bern")
 
 
-def test_langchain_loses_a_binding_where_with_routing_stays(
-    emulator: Emulator, make_model: MakeModel
-) -> None:
-    lost: Any = make_model().bind(provider=WANTED)
-    lost.bind_tools([weather]).invoke("Hi")
-    assert provider_of(emulator) is None
-    make_model().with_routing(provider=WANTED).bind_tools([weather]).invoke("Hi")
-    assert provider_of(emulator) == WANTED
+def test_a_binding_keeps_what_was_bound(emulator: Emulator, make_model: MakeModel) -> None:
+    bound = make_model().bind(provider=WANTED, seed=7).with_config(tags=["mine"])
+    bound.bind_tools([weather]).invoke("Hi")
+    assert (provider_of(emulator), sent(emulator)["seed"]) == (WANTED, 7)
+    bound.with_routing(zdr=False).invoke("Hi")
+    assert (provider_of(emulator), sent(emulator)["seed"]) == ({**WANTED, "zdr": False}, 7)
+    for method in ("json_schema", "function_calling"):
+        tools = bound.bind_tools([weather])
+        tools.with_structured_output(City, method=method).invoke('"Bern"')  # type: ignore[attr-defined]
+        assert provider_of(emulator) == {**WANTED, "require_parameters": True}
+    create_agent(bound, [weather], response_format=City).invoke({"messages": [("user", '"Bern"')]})  # type: ignore[arg-type]
+    assert {name: provider_of(emulator)[name] for name in WANTED} == WANTED
+    assert sent(emulator)["seed"] == 7
+
+
+def test_a_binding_keeps_its_config(make_model: MakeModel) -> None:
+    seen: list[Any] = []
+
+    class Handler(BaseCallbackHandler):
+        def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
+            seen.append(kwargs["tags"])
+
+    tagged = make_model().with_config(tags=["mine"], callbacks=[Handler()])
+    tagged.bind_tools([weather]).invoke("Hi")
+    tagged.with_structured_output(City).invoke('"Bern"')
+    assert len(seen) == 2
+    assert all("mine" in tags for tags in seen)
+
+
+def test_a_binding_is_dumped_as_langchains_own(make_model: MakeModel) -> None:
+    dumped = dumpd(make_model().bind(sort="price"))
+    assert dumped["id"][-1] == "RunnableBinding"
+    assert dumped["kwargs"]["kwargs"] == {"sort": "price"}
 
 
 def _loaded(llm: ChatOpenRouter) -> ChatOpenRouter:
