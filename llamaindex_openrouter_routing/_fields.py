@@ -36,7 +36,7 @@ WITHOUT_EFFECT = {
 
 SETTINGS = (
     "app_url", "app_title", "app_categories", "timeout", "first_token_timeout", "idle_timeout", "max_retries",
-    "max_retry_wait", "on_violation", "on_empty",
+    "max_retry_wait", "on_violation", "on_empty", "coalesce",
 )  # fmt: skip
 """The fields that say how requests are sent, under the names of `ClientSettings`."""
 

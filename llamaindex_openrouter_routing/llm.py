@@ -78,6 +78,7 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
         strict: Whether the provider has to hold tool arguments to their schema.
         first_token_timeout: Seconds from a request to the first piece of a streamed answer.
         idle_timeout: Seconds between two pieces of a streamed answer; keep-alive comments do not count.
+        coalesce: Whether pieces of text that arrive in one network read become one response; nothing is delayed.
         on_empty: What to do with a finished answer that holds nothing.
         **fields: Routing preferences, nested (`provider=`, `models=`, `routing=`) and flat (`order=`, `zdr=`, ...);
             `policy`; how to send (`api_key`, `api_base`, `timeout` in seconds, `max_retries`, `default_headers`,
@@ -125,6 +126,9 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
     )
     idle_timeout: float | None = Field(
         default=None, description="Seconds between two pieces of a streamed answer."
+    )
+    coalesce: bool = Field(
+        default=False, description="Hand on as one response the text of one network read."
     )
     on_empty: OnEmpty | None = Field(
         default=None, description="What to do with an answer that holds nothing."

@@ -17,6 +17,7 @@ from httpx_sse._decoders import SSEDecoder, SSELineDecoder
 from pydantic_core import from_json
 
 from openrouter_routing import errors
+from openrouter_routing._coalescing import coalesced
 from openrouter_routing._failures import (
     compose,
     error_from_wire,
@@ -73,7 +74,8 @@ class StreamReader:
         except UnicodeDecodeError as error:
             # What stands before the broken bytes in this piece is as good as if it had come in one of its own.
             text, broken = error.object[: error.start].decode(), error.reason
-        yield from self._feed_text(text)
+        deltas = self._feed_text(text)
+        yield from coalesced(deltas) if self.call.settings.coalesce else deltas
         if broken is not None and not self.complete:
             raise self.interrupted(
                 f"the stream holds bytes that are no UTF-8 ({broken})", code="bad_data"

@@ -32,6 +32,7 @@ See https://openrouter.ai/docs/api-reference/parameters
 
 TRANSPORT_OPTIONS = (
     "timeout", "first_token_timeout", "idle_timeout", "max_retries", "max_retry_wait", "on_violation", "on_empty",
+    "coalesce",
 )  # fmt: skip
 """What a call can say about how it is sent."""
 

@@ -119,6 +119,7 @@ class ClientSettings:
         timeout: Seconds to wait for the next bytes, or an `httpx.Timeout`; 600 unless set.
         first_token_timeout: Seconds from the request to the first piece of a streamed answer.
         idle_timeout: Seconds between two pieces of a streamed answer; keep-alive comments do not count.
+        coalesce: Whether pieces of text that arrive in one network read are handed on as one; nothing is delayed.
         max_retries: How often a failed request is sent again; 0 means never.
         max_retry_wait: Seconds; the longest wait before sending again.
         on_violation: What to do when a provider answers that the preferences exclude.
@@ -134,6 +135,7 @@ class ClientSettings:
     timeout: float | httpx.Timeout | None = None
     first_token_timeout: float | None = None
     idle_timeout: float | None = None
+    coalesce: bool = False
     max_retries: int = MAX_RETRIES
     max_retry_wait: float = MAX_RETRY_WAIT
     on_violation: OnViolation = "raise"
@@ -157,6 +159,8 @@ class ClientSettings:
             raise BadRequestError(
                 f"max_retries takes a whole number of 0 or more, got {self.max_retries!r}"
             )
+        if not isinstance(self.coalesce, bool):
+            raise BadRequestError(f"coalesce takes True or False, got {self.coalesce!r}")
         for name, value, known in (
             ("on_violation", self.on_violation, ("raise", "warn", "ignore")),
             ("on_empty", self.on_empty, ("raise", "retry", "ignore")),
