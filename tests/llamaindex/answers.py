@@ -81,7 +81,7 @@ def whole(message: dict[str, Any], **fields: Any) -> Answer:
     finish = "tool_calls" if message.get("tool_calls") else "stop"
     choice = {
         "index": 0,
-        "message": message,
+        "message": {"role": "assistant", **message},
         "finish_reason": finish,
         "native_finish_reason": "done",
     }
