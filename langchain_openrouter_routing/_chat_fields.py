@@ -15,7 +15,9 @@ from langchain_openrouter_routing._connection import (
     only_set,
     plain_preference,
 )
+from langchain_openrouter_routing.errors import langchain_errors
 from openrouter_routing.preferences import RoutingPreferences, preferences_of
+from openrouter_routing.reasoning_options import Reasoning, check_reasoning
 from openrouter_routing.request import OPTIONS, PARAMETERS
 from openrouter_routing.settings import hide_secrets
 
@@ -78,7 +80,7 @@ class ChatFields(Connection, BaseChatModel):
     parallel_tool_calls: bool | None = None
     response_format: dict[str, Any] | None = None
     structured_outputs: bool | None = None
-    reasoning: dict[str, Any] | None = None
+    reasoning: Reasoning | dict[str, Any] | None = None
     """`{"effort": "high"}`, `{"max_tokens": 2000}`, `{"exclude": True}`, `{"enabled": True}`, ..."""
     reasoning_effort: str | None = None
     include_reasoning: bool | None = None
@@ -111,6 +113,15 @@ class ChatFields(Connection, BaseChatModel):
     @classmethod
     def _check_request_field(cls, value: Any, info: ValidationInfo) -> Any:
         return plain_preference(str(info.field_name), value)
+
+    @field_validator("reasoning", mode="plain")
+    @classmethod
+    def _check_reasoning(cls, value: Any) -> Any:
+        if value is None:
+            return None
+        with langchain_errors():
+            check_reasoning(value)
+        return dict(value)
 
     def _instance_preferences(self) -> RoutingPreferences:
         """Return the preferences this model adds to every request.
@@ -147,6 +158,8 @@ class ChatFields(Connection, BaseChatModel):
             if name not in ("stream", "stream_usage", "extra_body"):
                 options[self.aliases.get(name, name)] = value
         hide_secrets(options)
+        if options.get("reasoning") is not None:
+            check_reasoning(options["reasoning"])
         if stop is not None:
             options["stop"] = stop
         if not options.get("stop"):

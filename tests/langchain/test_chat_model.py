@@ -220,6 +220,7 @@ def test_other_names_of_a_field_are_taken() -> None:
         ({"models": ["a/b", 3]}, "PreferencesError", "models"),
         ({"routing": {"modles": []}}, "PreferencesError", "did you mean 'models'"),
         ({"session_id": "x" * 257}, "PreferencesError", "256"),
+        ({"reasoning": {"effort": "hihg"}}, "BadRequestError", "did you mean 'high'"),
         ({"base_url": "openrouter.ai/api"}, "BadRequestError", "base_url must be an address"),
     ],
 )
@@ -238,6 +239,7 @@ def test_mistakes_of_a_call_are_told_before_anything_is_sent(server: ScriptedSer
         ({"provider": {"sort": "prise"}}, "did you mean 'price'"),
         ({"models": ["openai/gpt-5-mini"]}, "the primary model already"),
         ({"model": " "}, "model must be a name"),
+        ({"reasoning": {"efort": "low"}}, "did you mean 'effort'"),
     ):
         with pytest.raises(adapter_errors.BadRequestError, match=text):
             llm.invoke("Where?", **call)
