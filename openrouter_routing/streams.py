@@ -51,7 +51,7 @@ class _Stream:
 
     def __init__(self, call: Call) -> None:
         self._call = call
-        self._begun = False
+        self._begun = self._closed = False
         self._reader: StreamReader | None = None
         self._completion: Completion | None = None
         self._response: httpx.Response | None = None
@@ -107,6 +107,11 @@ class _Stream:
         if isinstance(error, Exception) and is_transport_error(error):
             raise connection_error(error, self._call) from without_request(error)
 
+    def _expired(self, reader: StreamReader) -> OpenRouterError | None:
+        if self._closed:
+            return reader.interrupted("the stream was closed while it was read", code="closed")
+        return reader.stalled()
+
     def _ended(self, reader: StreamReader) -> None:
         completion = reader.partial()
         self._call.record(completion.route)
@@ -120,9 +125,9 @@ class _Stream:
 
 
 def _is_event_stream(response: httpx.Response) -> bool:
-    return response.status_code < 300 and response.headers.get("content-type", "").startswith(
-        "text/event-stream"
-    )
+    return response.status_code < 300 and response.headers.get(
+        "content-type", ""
+    ).lower().startswith("text/event-stream")
 
 
 class ChatStream(_Stream):
@@ -160,10 +165,18 @@ class ChatStream(_Stream):
         self.close()
 
     def close(self) -> None:
-        """Close the connection; at most providers that ends the generation, and its bill."""
-        self._begun = True
-        if (deltas := self._deltas()) is not None:
-            deltas.close()
+        """Close the connection; at most providers that ends the generation, and its bill.
+
+        From another thread than the one that reads, this ends the read: there it raises StreamInterruptedError.
+        """
+        self._begun = self._closed = True
+        try:
+            if (deltas := self._deltas()) is not None:
+                deltas.close()
+        except ValueError:
+            # A generator that is running cannot be closed; its read can be ended.
+            if (watchdog := self._watchdog) is not None:
+                watchdog.bite()
 
     def _run(self) -> Generator[Delta, None, None]:
         try:
@@ -237,10 +250,10 @@ class ChatStream(_Stream):
         except Exception as error:
             if not (watchdog.expired or is_transport_error(error)):
                 raise
-            failure = reader.stalled() if watchdog.expired else reader.broken(error)
+            failure = self._expired(reader) if watchdog.expired else reader.broken(error)
             if failure is not None:
                 raise failure from without_request(error)
-        if watchdog.expired and (failure := reader.stalled()) is not None:
+        if watchdog.expired and (failure := self._expired(reader)) is not None:
             raise failure
 
     @staticmethod

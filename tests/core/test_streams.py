@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -432,6 +433,43 @@ def test_a_cancelled_task_closes_the_connection(server: ScriptedServer, way: str
             with pytest.raises(asyncio.CancelledError):
                 await task
             assert await asyncio.to_thread(server.wait_for, server.requests[0].disconnected.is_set)
+
+        asyncio.run(main())
+    assert server.wait_for(server.requests[0].disconnected.is_set)
+
+
+def test_another_thread_may_close_a_stream(server: ScriptedServer, way: str) -> None:
+    server.play(stream_answer(chunk("Be"), HANG))
+    if way == "sync stream":
+        stream = OpenRouterClient(api_key=KEY, base_url=server.base_url).stream(
+            MESSAGES, model="openai/gpt-5-mini"
+        )
+        begun = threading.Event()
+        caught: list[StreamInterruptedError] = []
+
+        def work() -> None:
+            try:
+                for _ in stream:
+                    begun.set()
+            except StreamInterruptedError as error:
+                caught.append(error)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        assert begun.wait(20)
+        # The reader may still be on its way back to the socket: then this closes it, else it ends the read.
+        while thread.is_alive():
+            stream.close()
+            thread.join(0.05)
+        assert [(error.code, error.partial.text) for error in caught] in ([("closed", "Be")], [])
+    else:
+
+        async def main() -> None:
+            client = AsyncOpenRouterClient(api_key=KEY, base_url=server.base_url)
+            stream = client.stream(MESSAGES, model="openai/gpt-5-mini")
+            async for _ in stream:
+                await stream.aclose()
+            assert stream.completion.text == "Be"
 
         asyncio.run(main())
     assert server.wait_for(server.requests[0].disconnected.is_set)
