@@ -280,8 +280,9 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
         self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponseGen:
         """Answer a prompt piece by piece; see `stream_chat`."""
-        responses = self._stream_chat(self._as_messages(prompt, formatted), kwargs)
-        return mapped(responses, to_completion)
+        return mapped(
+            self._stream_chat(self._as_messages(prompt, formatted), kwargs), to_completion
+        )
 
     @llm_completion_callback()
     async def astream_complete(

@@ -202,7 +202,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 # The checks register themselves when they are imported, and they need what is defined above.
-from tests.llamaindex import conformance_checks as _conformance_checks  # noqa: E402, F401
+from tests.llamaindex import conformance_answers, conformance_conduct  # noqa: E402, F401
 
 if __name__ == "__main__":
     # Run as a module, this file is `__main__`; the checks registered themselves with the imported one.
