@@ -98,8 +98,7 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
         >>> response = llm.complete("Hi", provider={"sort": "price"}, models=["qwen/qwen3-8b"])  # doctest: +SKIP
         >>> response.additional_kwargs["provider"], response.raw["usage"]["cost"]  # doctest: +SKIP
 
-    See https://docs.llamaindex.ai/en/stable/module_guides/models/llms/ and
-    https://openrouter.ai/docs/features/provider-routing
+    See https://docs.llamaindex.ai/en/stable/module_guides/models/llms/
     """
 
     model_config = ConfigDict(defer_build=False)
@@ -168,11 +167,7 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
         )
 
     def refresh_metadata(self) -> None:
-        """Ask OpenRouter what its models can do, for all models of this process.
-
-        Raises:
-            OpenRouterError: It could not be asked.
-        """
+        """Ask OpenRouter what its models can do, for all models of this process."""
         learn_models(self._client().models())
 
     def to_payload(self) -> dict[str, Any]:
@@ -280,9 +275,8 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
         self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponseGen:
         """Answer a prompt piece by piece; see `stream_chat`."""
-        return mapped(
-            self._stream_chat(self._as_messages(prompt, formatted), kwargs), to_completion
-        )
+        responses = self._stream_chat(self._as_messages(prompt, formatted), kwargs)
+        return mapped(responses, to_completion)
 
     @llm_completion_callback()
     async def astream_complete(
