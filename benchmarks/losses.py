@@ -228,7 +228,7 @@ CASES = (
             and outcome["meta"].get("native_finish_reason") == "completed"
         ),
         "dropped",
-        "tests/langchain/test_metadata.py",
+        "tests/langchain/test_chat_model.py",
     ),
     Case(
         "the answer tells that a fallback model served",

@@ -74,3 +74,22 @@ def test_an_example_of_the_readme_runs(block: str, monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-example")
         exec(compile(block, "README.md", "exec"), {})
         assert emulator.requests
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
+    ],
+)
+def test_links_inside_the_repository_lead_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    targets = [target.partition("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text)]
+    missing = [
+        target
+        for target in targets
+        if target and "://" not in target and not (ROOT / page).parent.joinpath(target).exists()
+    ]
+    assert missing == []
