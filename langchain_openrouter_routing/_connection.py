@@ -293,7 +293,8 @@ class Connection(BaseModel):
         with langchain_errors():
             merged = merge(self._instance_preferences(), preferences_of(preferences, **fields))
             held = combine_policies(policy_of(self.policy), policy_of(policy))
-        plain = plain_settings(merged)
+        # What was cleared is gone: nothing lies below that could come through.
+        plain = merged.to_wire()
         own = self._preference_fields()
         update: dict[str, Any] = dict.fromkeys(own)
         update.update({name: plain.pop(name) for name in own if name in plain})

@@ -8,7 +8,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
+try:
+    from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        "RoutingMiddleware is for agents made by langchain: pip install langchain",
+        name=missing.name,
+    ) from missing
 from langchain_core.messages import HumanMessage, ToolMessage
 
 from langchain_openrouter_routing._connection import plain_settings

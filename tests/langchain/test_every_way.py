@@ -117,6 +117,21 @@ def test_with_routing_says_it(
     assert provider_of(emulator) == {"zdr": False}
 
 
+def test_with_routing_clears(emulator: Emulator, make_model: MakeModel) -> None:
+    llm = make_model(
+        zdr=False, provider={"sort": "price"}, models=["openai/gpt-4o-mini"], user="ada"
+    )
+    assert llm.with_routing(sort=None).provider == {"zdr": False}
+    bare = llm.with_routing(provider=None, models=None)
+    assert (bare.provider, bare.zdr, bare.models, bare.user) == (None, None, None, "ada")
+    bare.model_copy(update={"order": ["azure"]}).invoke("Hi")
+    assert provider_of(emulator) == {"order": ["azure"]}
+    kept = llm.with_routing(metadata={"team": "search"}).with_routing(user=None)
+    kept.invoke("Hi")
+    assert sent(emulator)["metadata"] == {"team": "search"}
+    assert "user" not in sent(emulator)
+
+
 def test_layers_merge_field_by_field(emulator: Emulator, make_model: MakeModel) -> None:
     llm = make_model(provider={"zdr": False, "sort": "latency"}, models=["openai/gpt-4o-mini"])
     with routing(sort="throughput", allow_fallbacks=True):
