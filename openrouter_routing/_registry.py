@@ -162,9 +162,9 @@ def _forget_after_fork() -> None:
 
 
 def _close_at_exit() -> None:
-    with contextlib.suppress(Exception):
-        close_clients()
-    _purge()
+    for close in (close_clients, _purge):
+        with contextlib.suppress(Exception):
+            close()
     for loop, client in list(_async_clients.values()):
         with contextlib.suppress(Exception):
             if loop.is_running():

@@ -241,6 +241,9 @@ def without_request(error: Exception) -> Exception:
 
 def is_transport_error(error: BaseException) -> bool:
     """Whether an exception comes from the HTTP library, whichever one the caller's own client is of."""
+    if type(error) is RuntimeError:
+        # What httpx and aiohttp say of a client that somebody closed.
+        return "closed" in str(error)
     return bool({"HTTPError", "StreamError", "InvalidURL"} & _names(error)) or isinstance(
         error, (OSError, TimeoutError)
     )

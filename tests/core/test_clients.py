@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import ssl
 import subprocess
 import sys
 import textwrap
@@ -25,7 +24,7 @@ from openrouter_routing import (
     aclose_clients,
     close_clients,
 )
-from tests.asking import KEY, MESSAGES, STREAMED, WAYS, ask
+from tests.asking import KEY, MESSAGES, WAYS, ask
 from tests.scripted_server import (
     HANG,
     ScriptedServer,
@@ -373,6 +372,23 @@ async def test_an_async_client_of_your_own(server: ScriptedServer, duck: bool) -
     assert {request.headers["x-mine"] for request in server.requests} == {"1"}
 
 
+async def test_a_client_that_was_closed(server: ScriptedServer) -> None:
+    own, aown = httpx.Client(), httpx.AsyncClient()
+    own.close()  # noqa: ASYNC212
+    await aown.aclose()
+    given: dict[str, Any] = {"api_key": KEY, "base_url": server.base_url, "max_retries": 0}
+    client = OpenRouterClient(http_client=own, **given)
+    aclient = AsyncOpenRouterClient(http_async_client=aown, **given)
+    with pytest.raises(APIConnectionError, match="closed"):
+        client.chat(MESSAGES, model="openai/gpt-5-mini")
+    with pytest.raises(APIConnectionError, match="closed"):
+        list(client.stream(MESSAGES, model="openai/gpt-5-mini"))
+    with pytest.raises(APIConnectionError, match="closed"):
+        await aclient.chat(MESSAGES, model="openai/gpt-5-mini")
+    with pytest.raises(APIConnectionError, match="closed"):
+        await anext(aiter(aclient.stream(MESSAGES, model="openai/gpt-5-mini")))
+
+
 async def test_a_client_of_the_other_kind_is_refused() -> None:
     with pytest.raises(BadRequestError, match="http_client"):
         OpenRouterClient(http_client=httpx.AsyncClient())  # type: ignore[arg-type]
@@ -410,76 +426,6 @@ def test_a_redirect_is_not_followed_by_your_client_either(server: ScriptedServer
         with pytest.raises(APIConnectionError):
             list(client.stream(MESSAGES, model="openai/gpt-5-mini"))
         assert elsewhere.requests == []
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_the_environments_proxy_is_used(
-    server: ScriptedServer, way: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with ScriptedServer() as proxy:
-        proxy.play(json_answer(answer("Through the proxy.")))
-        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
-        monkeypatch.delenv("NO_PROXY", raising=False)
-        monkeypatch.delenv("no_proxy", raising=False)
-        assert ask(way, server).text == "Through the proxy."
-        assert proxy.requests[0].path == f"{server.base_url}/chat/completions"
-        assert server.requests == []
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        assert ask(way, server).text == "Bern."
-    close_clients()
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that nobody but itself vouches for, with its key."""
-    folder = tmp_path_factory.mktemp("certificate")
-    path = folder / "all.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
-         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    path.write_text((folder / "cert.pem").read_text() + (folder / "key.pem").read_text())
-    return path
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_the_environments_certificates_are_trusted(
-    certificate: Path, way: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    with ScriptedServer(tls=context) as server:
-        server.play(json_answer(answer()))
-        error = ask(way, server).failure
-        assert isinstance(error, APIConnectionError)
-        assert "certificate" in error.message.lower()
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate.parent / "cert.pem"))
-        assert ask(way, server).text == "Bern."
-        close_clients()
-
-
-@pytest.mark.parametrize("way", STREAMED)
-def test_a_stall_ends_a_stream_under_tls(
-    certificate: Path, way: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.parent / "cert.pem"))
-    with ScriptedServer(tls=context) as server:
-        server.play(stream_answer(chunk("Be"), HANG))
-        error = ask(way, server, idle_timeout=0.2).failure
-        assert (error.code, error.partial.text) == ("stalled", "Be")
-        close_clients()
-
-
-def test_dead_loops_with_tls_are_silent(certificate: Path) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    with ScriptedServer(tls=context) as server:
-        server.play(json_answer(answer()))
-        script, said = SILENT["loops that nobody shut down"]
-        assert run(script, server, SSL_CERT_FILE=str(certificate.parent / "cert.pem")) == said
 
 
 def test_a_cancelled_request_closes_its_connection(server: ScriptedServer) -> None:
