@@ -201,7 +201,7 @@ def test_roles_and_names() -> None:
             ChatMessage("Hm", role="critic"),
             FunctionMessage("3", name="add"),
             ToolMessage("3", tool_call_id="c-1", status="error", artifact={"big": 1}),
-            AIMessage("Hello", name="helper"),
+            AIMessage("Hello", name="guide"),
         ]
     ) == [
         {"role": "system", "name": "rules", "content": "Be brief."},
@@ -211,7 +211,7 @@ def test_roles_and_names() -> None:
         {"role": "critic", "content": "Hm"},
         {"role": "function", "name": "add", "content": "3"},
         {"role": "tool", "tool_call_id": "c-1", "content": "3"},
-        {"role": "assistant", "name": "helper", "content": "Hello"},
+        {"role": "assistant", "name": "guide", "content": "Hello"},
     ]
     with pytest.raises(BadRequestError, match="RemoveMessage"):
         messages_to_wire([RemoveMessage(id="x")])
