@@ -111,9 +111,13 @@ class OpenRouterRerank(RoutedComponent, BaseNodePostprocessor):
         ranked = []
         for result in ranking.results[: self.top_n]:
             found = nodes[result.index]
+            node = found.node
             if self.keep_retrieval_score:
-                found.node.metadata["retrieval_score"] = found.score
-            ranked.append(NodeWithScore(node=found.node, score=result.score))
+                # The index may hold this very node: its own metadata stay as they are.
+                node = node.model_copy(
+                    update={"metadata": {**node.metadata, "retrieval_score": found.score}}
+                )
+            ranked.append(NodeWithScore(node=node, score=result.score))
         event.on_end(payload={EventPayload.NODES: ranked})
         dispatcher.event(ReRankEndEvent(nodes=ranked))
         return ranked

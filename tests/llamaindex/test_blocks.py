@@ -23,6 +23,7 @@ from llama_index.core.base.llms.types import (
     VideoBlock,
 )
 from llama_index.core.memory import ChatMemoryBuffer
+from openrouter.components import ChatRequest
 
 from llamaindex_openrouter_routing import OpenRouter
 from llamaindex_openrouter_routing.messages import messages_to_wire
@@ -400,3 +401,30 @@ def test_thinking_deltas(llm: OpenRouter, server: ScriptedServer) -> None:
         response.additional_kwargs.get("thinking_delta", "") for response in responses
     )
     assert thought == ANSWER["reasoning"]
+
+
+@pytest.mark.parametrize(("block", "parts"), PARTS, ids=lambda value: type(value).__name__)
+def test_the_official_sdk_describes_these_parts(
+    block: ContentBlock, parts: list[dict[str, Any]]
+) -> None:
+    messages = messages_to_wire([ChatMessage(blocks=[TextBlock(text="Look:"), block])])
+    described = ChatRequest.model_validate({"model": "openai/gpt-5-mini", "messages": messages})
+    kept = described.model_dump(by_alias=True, exclude_unset=True, mode="json")
+    assert kept["messages"][0]["content"][1:] == parts
+
+
+def test_the_official_sdk_describes_replayed_answers(
+    llm: OpenRouter, server: ScriptedServer
+) -> None:
+    server.respond(answering)
+    message = llm.chat([ChatMessage(content="Where?")]).message
+    result = ChatMessage(role="tool", content="42", additional_kwargs={"tool_call_id": "call_1"})
+    messages = messages_to_wire([ChatMessage(content="Where?"), message, result])
+    described = ChatRequest.model_validate({"model": "openai/gpt-5-mini", "messages": messages})
+    kept = described.model_dump(by_alias=True, exclude_unset=True, mode="json")["messages"]
+    assert kept[1]["tool_calls"] == messages[1]["tool_calls"]
+    assert kept[1]["reasoning_details"] == messages[1]["reasoning_details"]
+    assert kept[1]["images"] == [
+        {"image_url": image["image_url"]} for image in messages[1]["images"]
+    ]
+    assert kept[2] == messages[2]

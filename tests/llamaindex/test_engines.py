@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from llama_index.core import VectorStoreIndex
+from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.chat_engine import SimpleChatEngine
 from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
@@ -32,7 +34,7 @@ from llamaindex_openrouter_routing import (
 )
 from openrouter_routing import BudgetExceeded, PreferencesError, StreamInterruptedError
 from tests.llamaindex.answers import respond, whole
-from tests.scripted_server import CLOSE, Recorded, ScriptedServer, chunk, stream_answer
+from tests.scripted_server import CLOSE, HANG, Recorded, ScriptedServer, chunk, stream_answer
 
 SCOPE = {"order": ["openai"]}
 TEXTS = ["Bern is the capital of Switzerland.", "The Aare flows around Bern."]
@@ -319,3 +321,39 @@ async def test_chat_engines(
     engine.reset()
     assert engine.chat_history == []
     assert not hasattr(engine, "no_such_thing")
+
+
+@pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecationWarning")
+async def test_a_routed_engine_as_the_tool_of_an_agent(
+    index: VectorStoreIndex, llm: OpenRouter, server: ScriptedServer
+) -> None:
+    engine = RoutedQueryEngine(index.as_query_engine(llm=llm), **SCOPE)
+    tool = QueryEngineTool.from_defaults(engine, name="bern", description="About Bern.")
+    agent = FunctionAgent(tools=[tool], llm=llm.with_routing(sort="price"))
+    with record_routes() as log:
+        await agent.run("Where is Bern?", memory=ChatMemoryBuffer(token_limit=10_000))
+    assert providers(server) == [{"sort": "price"}, SCOPE, SCOPE, {"sort": "price"}]
+    assert len(log) == 4
+
+
+async def test_leaving_a_streamed_answer_early_closes_its_connection(
+    index: VectorStoreIndex, llm: OpenRouter, server: ScriptedServer
+) -> None:
+    def endless(request: Recorded) -> Any:
+        if request.path.endswith("/embeddings"):
+            return respond(request)
+        return stream_answer(chunk("Be"), HANG)
+
+    server.respond(endless)
+    engine = RoutedQueryEngine(index.as_query_engine(llm=llm, streaming=True))
+    response = engine.query("Where is Bern?")
+    generator: Any = response.response_gen  # type: ignore[union-attr]
+    assert next(generator) == "Be"
+    generator.close()
+    assert server.requests[-1].disconnected.wait(20)
+    assert response.metadata["routes"][-1]["provider"] == "OpenAI"  # type: ignore[index]
+    aresponse: Any = await engine.aquery("Where is Bern?")
+    agenerator = aresponse.response_gen
+    assert await anext(agenerator) == "Be"
+    await agenerator.aclose()
+    assert await asyncio.to_thread(server.requests[-1].disconnected.wait, 20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from openrouter_routing import errors
 from tests.llamaindex.answers import METADATA, USAGE
 from tests.scripted_server import (
     CLOSE,
+    HANG,
     ScriptedServer,
     answer,
     chunk,
@@ -228,16 +230,18 @@ def test_a_stream_keeps_the_preferences_of_the_block_it_was_made_in(
     assert len(log) == 1
 
 
-def test_a_stream_that_is_closed_early_closes_its_connection(
+async def test_streams_that_are_left_early_close_their_connections(
     llm: OpenRouter, server: ScriptedServer
 ) -> None:
-    from tests.scripted_server import HANG
-
     server.respond(lambda request: stream_answer(chunk("Be"), HANG))
     stream = llm.stream_chat([ChatMessage(content="Hi")])
     assert next(stream).delta == "Be"
     stream.close()
     assert server.requests[0].disconnected.wait(20)
+    astream = await llm.astream_complete("Hi")
+    assert (await anext(astream)).delta == "Be"
+    await astream.aclose()
+    assert await asyncio.to_thread(server.requests[1].disconnected.wait, 20)
 
 
 def test_the_native_finish_reason_and_a_fallback_are_told(

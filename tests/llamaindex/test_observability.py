@@ -201,8 +201,10 @@ def test_reranking_keeps_scores_where_asked_and_needs_a_query(
     keeping = OpenRouterRerank(
         "cohere/rerank-v3.5", top_n=5, keep_retrieval_score=True, metadata_mode="none", **connection
     )
-    ranked = keeping.postprocess_nodes(nodes(), query_str="q")
+    retrieved = nodes()
+    ranked = keeping.postprocess_nodes(retrieved, query_str="q")
     assert [node.node.metadata["retrieval_score"] for node in ranked] == [0.5] * 3
+    assert [node.node.metadata for node in retrieved] == [{"file": "a.md"}] * 3
     assert server.requests[0].json["documents"] == TEXTS
     assert rerank.postprocess_nodes([], query_str="q") == []
     with pytest.raises(errors.BadRequestError, match="query"):
