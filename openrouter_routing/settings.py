@@ -243,12 +243,21 @@ def checked_base_url(url: str) -> str:
     """Return the address without a trailing slash.
 
     Raises:
-        BadRequestError: It has no scheme or no host.
+        BadRequestError: It has no scheme or no host, or it holds a password.
     """
-    parts = urlsplit(url.strip())
-    if parts.scheme not in ("http", "https") or not parts.netloc:
+    try:
+        parts = urlsplit(url.strip())
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except (ValueError, AttributeError):
+        usable = False
+    if not usable:
         raise BadRequestError(
             f"base_url must be an address such as {BASE_URL!r}, with http:// or https://; got {url!r}"
+        )
+    if parts.username is not None or parts.password is not None:
+        raise BadRequestError(
+            f"base_url shows in logs and errors, so it may hold no password: write {parts.hostname!r} without it, "
+            "and pass headers={'Authorization': 'Basic ...'}"
         )
     return url.strip().rstrip("/")
 

@@ -247,6 +247,12 @@ def test_a_key_with_a_line_break_is_refused_without_showing_it() -> None:
     check_error(caught.value)
 
 
+def test_an_address_holds_no_password() -> None:
+    with pytest.raises(BadRequestError, match=r"gateway\.example") as caught:
+        OpenRouterClient(api_key=KEY, base_url=f"https://me:{SECOND}@gateway.example/v1")
+    assert not shows(str(caught.value))
+
+
 def test_without_a_key_nothing_is_sent(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

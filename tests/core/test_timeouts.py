@@ -83,3 +83,12 @@ def test_what_is_no_time_is_refused(name: str, value: Any) -> None:
 def test_what_is_no_longest_wait_is_refused(value: Any) -> None:
     with pytest.raises(BadRequestError, match="max_retry_wait"):
         ClientSettings(max_retry_wait=value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "openrouter.ai", "ftp://x", "https://", "http://[::1", "http://x:port", "http://x:0", 7],
+)
+def test_what_is_no_address_is_refused(url: Any) -> None:
+    with pytest.raises(BadRequestError, match="base_url"):
+        settings_from(base_url=url)
