@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 from typing import Any
 
+import httpx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openrouter_routing._call import Call
 from openrouter_routing._stream_reader import StreamReader
 from openrouter_routing.completion import Completion
+from openrouter_routing.errors import OpenRouterError
 from openrouter_routing.preferences import RoutingPreferences
 from openrouter_routing.settings import ClientSettings, HiddenHeaders
 
@@ -245,3 +248,55 @@ def test_any_framing_gives_the_same_completion(
         assert [arguments[place] for place in sorted(arguments)] == [
             call["function"]["arguments"] for call in answer["calls"]
         ]
+
+
+PARTS = st.one_of(
+    st.binary(max_size=12),
+    st.sampled_from(
+        [
+            b"data: ",
+            b"\n",
+            b"\r",
+            b"\n\n",
+            b"[DONE]",
+            b": OPENROUTER PROCESSING\n\n",
+            b'{"choices": [{"delta": {"content": "Be"}}]}',
+            b'{"choices": [{"delta": {}, "finish_reason": "stop"}]}',
+            b'{"error": {"code": 429, "message": "no"}}',
+            b'{"error": "no"}',
+            b"null",
+            b"[]",
+            b"7",
+            "é".encode(),
+            b"\xff",
+            b"\xef\xbb\xbf",
+        ]
+    ),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(PARTS, max_size=20), st.lists(st.integers(0, 400), max_size=6))
+def test_any_bytes_end_in_an_answer_or_an_error_of_ours_however_they_are_cut(
+    parts: list[bytes], cuts: list[int]
+) -> None:
+    data = b"".join(parts)
+
+    def end(cuts: list[int]) -> tuple[str, str]:
+        try:
+            completion, _ = read(data, cuts)
+        except OpenRouterError as error:
+            partial = error.partial
+            return f"{type(error).__name__} {error.code}", partial.text if partial else ""
+        return "whole", completion.text
+
+    assert end(cuts) == end([])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.one_of(st.binary(max_size=40), PARTS), st.sampled_from([200, 204, 400, 404, 429, 502]))
+def test_any_body_ends_in_an_answer_or_an_error_of_ours(content: bytes, status: int) -> None:
+    with contextlib.suppress(OpenRouterError):
+        call = a_call()
+        call.begin(1)
+        assert call.read_answer(httpx.Response(status), content).choices
