@@ -3,6 +3,7 @@
 python -m benchmarks                      all rows, all clients; --write puts the table into docs/performance.md
 python -m benchmarks --quick              the main rows without the peers, in under a minute
 python -m benchmarks --case stream        one row
+python -m benchmarks --guard              fail where a row got worse than benchmarks/baseline.json has it
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from benchmarks.cases import CASES, Case
 from benchmarks.clients import CLIENTS
 from benchmarks.document import write_numbers
 from benchmarks.environment import ready_python
+from benchmarks.guard import guard
 from benchmarks.rounds import FLOOR_OF, progress, run_case, run_imports, workers
 from benchmarks.table import OURS, described, report
 
@@ -23,6 +25,8 @@ IMPORT_CASE = Case("import", "import and construct", 1)
 def main() -> None:
     """Measure, print, and write where asked to."""
     arguments = _arguments()
+    if arguments.guard:
+        sys.exit(guard(sys.executable, write=arguments.write))
     python = sys.executable if arguments.here else ready_python()
     names = arguments.client or list(CLIENTS)
     if arguments.quick:
@@ -53,7 +57,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--case", action="append", help="only this row; may be given again")
     parser.add_argument("--client", action="append", choices=CLIENTS, help="only this client")
     parser.add_argument("--here", action="store_true", help="use this Python, peers or not")
-    parser.add_argument("--write", action="store_true", help="write into docs/performance.md")
+    parser.add_argument("--guard", action="store_true", help="compare ratios with the baseline")
+    parser.add_argument(
+        "--write", action="store_true", help="write into docs/performance.md, or a new baseline"
+    )
     return parser.parse_args()
 
 

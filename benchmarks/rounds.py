@@ -66,19 +66,19 @@ class Worker:
         )  # fmt: skip
         self.cases: list[str] = json.loads(self._read())
 
-    def measure(self, case: Case) -> tuple[float, float]:
+    def measure(self, case: Case, repeat: int) -> tuple[float, float]:
         """Do one round; return the seconds of processor and wall time for one unit.
 
         Raises:
             RuntimeError: The client failed.
         """
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"case": case.name, "repeat": case.repeat}) + "\n")
+        self._process.stdin.write(json.dumps({"case": case.name, "repeat": repeat}) + "\n")
         self._process.stdin.flush()
         result = json.loads(self._read())
         if "error" in result:
             raise RuntimeError(f"{self.name}, {case.name}: {result['error']}")
-        return result["cpu"] / case.repeat, result["wall"] / case.repeat
+        return result["cpu"] / repeat, result["wall"] / repeat
 
     def _read(self) -> str:
         assert self._process.stdout is not None
@@ -111,14 +111,21 @@ def workers(python: str, names: Iterable[str]) -> Iterator[list[Worker]]:
         yield started
 
 
-def run_case(case: Case, started: list[Worker], rounds: int) -> Costs:
-    """Measure one case with all clients that take part, in turn."""
+def run_case(case: Case, started: list[Worker], rounds: int, *, repeat: int | None = None) -> Costs:
+    """Measure one case with all clients that take part, in turn.
+
+    Args:
+        case: The case.
+        started: The clients.
+        rounds: How many rounds, unless the case says less.
+        repeat: How many units of work one round does; the case says it unless it is given.
+    """
     taking_part = [worker for worker in started if case.name in worker.cases]
     costs = {worker.name: Cost() for worker in taking_part}
     warm_up = min(WARM_UP, case.rounds - 1)
     for number in range(min(rounds, case.rounds) + warm_up):
         for worker in taking_part:
-            cpu, wall = worker.measure(case)
+            cpu, wall = worker.measure(case, repeat or case.repeat)
             if number >= warm_up:
                 costs[worker.name].add(cpu, wall)
     return costs

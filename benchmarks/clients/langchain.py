@@ -131,6 +131,17 @@ class Floor(LangChain):
     def _make(self, url: str) -> Any:
         return FloorModel(url=f"{url}/chat/completions")
 
+    # The floor has no such option: what it costs without is what the option is to beat.
+
+    def long_stream(self, repeat: int) -> None:
+        self.stream(repeat)
+
+    def coalesced_stream(self, repeat: int) -> None:
+        self.stream(repeat)
+
+    async def coalesced_astream(self, repeat: int) -> None:
+        await self.astream(repeat)
+
 
 class _Full(LangChain):
     """What the floor cannot do."""
@@ -162,6 +173,17 @@ class Ours(_Full):
         from langchain_openrouter_routing import ChatOpenRouter
 
         return ChatOpenRouter(model=MODEL, api_key=KEY, base_url=url, **fields)
+
+    def long_stream(self, repeat: int) -> None:
+        self.stream(repeat)
+
+    def coalesced_stream(self, repeat: int) -> None:
+        for _ in self._model(f"stream-{repeat}").stream(QUESTION, coalesce=True):
+            pass
+
+    async def coalesced_astream(self, repeat: int) -> None:
+        async for _ in self._model(f"stream-{repeat}").astream(QUESTION, coalesce=True):
+            pass
 
     def reconfigure(self, repeat: int) -> None:
         _reconfigure(self._model("text"), repeat)

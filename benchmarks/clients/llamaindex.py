@@ -147,6 +147,17 @@ class Floor(LlamaIndex):
     def _make(self, url: str) -> Any:
         return FloorLLM(url=f"{url}/chat/completions")
 
+    # The floor has no such option: what it costs without is what the option is to beat.
+
+    def long_stream(self, repeat: int) -> None:
+        self.stream(repeat)
+
+    def coalesced_stream(self, repeat: int) -> None:
+        self.stream(repeat)
+
+    async def coalesced_astream(self, repeat: int) -> None:
+        await self.astream(repeat)
+
 
 class _Full(LlamaIndex):
     """What the floor cannot do."""
@@ -196,6 +207,18 @@ class Ours(_Full):
         from llamaindex_openrouter_routing import OpenRouter
 
         return OpenRouter(MODEL, api_key=KEY, api_base=url)
+
+    def long_stream(self, repeat: int) -> None:
+        self.stream(repeat)
+
+    def coalesced_stream(self, repeat: int) -> None:
+        for _ in self._model(f"stream-{repeat}").stream_chat(ASK, coalesce=True):
+            pass
+
+    async def coalesced_astream(self, repeat: int) -> None:
+        stream = await self._model(f"stream-{repeat}").astream_chat(ASK, coalesce=True)
+        async for _ in stream:
+            pass
 
 
 class OpenRouterPeer(_Full):

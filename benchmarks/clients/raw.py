@@ -114,6 +114,12 @@ class Httpx:
         async for chunk in self.raw.astream(self.url(f"stream-{repeat}"), ASK):
             delta_of(chunk)
 
+    def long_stream(self, repeat: int) -> None:
+        self.stream(repeat)
+
+    def coalesced_stream(self, repeat: int) -> None:
+        self.stream(repeat)
+
     def tool_stream(self, repeat: int) -> None:
         self._drain(f"tool-{repeat}")
 
@@ -189,6 +195,13 @@ class Core:
 
     def single_stream(self, repeat: int) -> None:
         self._drain(f"stream-{repeat}-single")
+
+    def long_stream(self, repeat: int) -> None:
+        self.stream(repeat)
+
+    def coalesced_stream(self, repeat: int) -> None:
+        for _ in self.client(f"stream-{repeat}").stream(ASK, model=MODEL, coalesce=True):
+            pass
 
     async def astream(self, repeat: int) -> None:
         async for _ in self.async_client(f"stream-{repeat}").stream(ASK, model=MODEL):
