@@ -26,7 +26,7 @@ from openrouter_routing._failures import (
 from openrouter_routing.completion import Completion, read_completion
 from openrouter_routing.preferences import ProviderPreferences, RoutingPreferences
 from openrouter_routing.recording import RouteLog, current_logs
-from openrouter_routing.request import build_body, read_options, routing_headers
+from openrouter_routing.request import as_sent, build_body, read_options, routing_headers
 from openrouter_routing.resolution import Layer, combine_policies, resolve
 from openrouter_routing.route import Route
 from openrouter_routing.scope import current_scope
@@ -73,6 +73,8 @@ class Call:
         self.retries = attempt - 1
         self.status = None
         self.first_token_at = None
+        # An attempt that was answered emptily, or broke off, was recorded too: it may have been billed.
+        self.recorded = False
         self.started_at = time.monotonic()
 
     def completion(self, body: dict[str, Any], headers: Mapping[str, str]) -> Completion:
@@ -91,7 +93,7 @@ class Call:
         )
 
     def record(self, route: Route) -> None:
-        """Hand the route to the enclosing `record_routes()` blocks, once."""
+        """Hand the route of this attempt to the enclosing `record_routes()` blocks, once."""
         if not self.recorded:
             self.recorded = True
             for log in self.logs:
@@ -352,7 +354,7 @@ def prepare_chat(
         replace(settings, **read.transport) if read.transport else settings,
         "/chat/completions",
         body,
-        preferences=preferences,
+        preferences=as_sent(preferences, read.extra_body) if read.extra_body else preferences,
         extra_headers=merge_headers(routing_headers(preferences), read.extra_headers),
     )
 

@@ -78,13 +78,15 @@ def _distinct_providers(names: list[str]) -> list[str]:
     return names
 
 
-def open_vocabulary(kind: str, known: tuple[str, ...]) -> Callable[[str], str]:
+def open_vocabulary(
+    kind: str, known: tuple[str, ...], *, cutoff: float = 0.8
+) -> Callable[[str], str]:
     """Return a check that accepts known and new words and refuses the misspelling of a known one."""
 
     def check(word: str) -> str:
         if not word.strip():
             raise ValueError(f"the {kind} is empty")
-        if near := vocabulary.misspelling_of(word, known):
+        if near := vocabulary.misspelling_of(word, known, cutoff=cutoff):
             raise ValueError(f"unknown {kind} {word!r}; did you mean {near!r}?")
         return word
 
@@ -130,8 +132,9 @@ Price = Annotated[int | float | str | Decimal, BeforeValidator(_price)]
 Names = Annotated[list[str], BeforeValidator(_list), AfterValidator(_distinct_and_filled)]
 ProviderNames = Annotated[Names, AfterValidator(_distinct_providers)]
 check_sort = open_vocabulary("sort", vocabulary.SORTS)
+# A little more alike than elsewhere: the next format may be a known one with a prefix (`mxint8` beside `int8`).
 Quantization = Annotated[
-    str, AfterValidator(open_vocabulary("quantization", vocabulary.QUANTIZATIONS))
+    str, AfterValidator(open_vocabulary("quantization", vocabulary.QUANTIZATIONS, cutoff=0.81))
 ]
 Quantizations = Annotated[
     list[Quantization], BeforeValidator(_list), AfterValidator(_distinct_and_filled)

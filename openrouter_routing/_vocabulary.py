@@ -41,7 +41,8 @@ def unknown_name(kind: str, name: str, known: Collection[str]) -> str:
 def misspelling_of(word: str, known: Collection[str], *, cutoff: float = 0.8) -> str | None:
     """Return the known value that `word` looks like a misspelling of, or None.
 
-    Words that differ from a known one only in their digits (`fp12` beside `fp16`) are new values, not misspellings.
+    Words that differ from a known one only in their digits (`fp12` beside `fp16`, `cohere-2` beside `cohere`) are new
+    values, not misspellings.
     """
     if word in known:
         return None
@@ -52,7 +53,7 @@ def misspelling_of(word: str, known: Collection[str], *, cutoff: float = 0.8) ->
 
 
 def _letters(word: str) -> str:
-    return re.sub(r"\d", "", word.lower())
+    return re.sub(r"[\d\W_]", "", word.lower())
 
 
 def _digits(word: str) -> str:

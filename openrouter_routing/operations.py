@@ -18,7 +18,13 @@ from openrouter_routing._call import (
 from openrouter_routing.completion import Completion
 from openrouter_routing.preferences import ProviderPreferences, RoutingPreferences
 from openrouter_routing.providers import learn_providers
-from openrouter_routing.request import body_fields, read_options, routing_headers
+from openrouter_routing.request import (
+    as_sent,
+    body_fields,
+    merge_extra_body,
+    read_options,
+    routing_headers,
+)
 from openrouter_routing.settings import ClientSettings, merge_headers
 from openrouter_routing.vectors import (
     Embeddings,
@@ -132,7 +138,7 @@ def _vector_call(defaults: Defaults, path: str, body: Json, options: Mapping[str
     read = read_options(options)
     if read.parameters:
         raise errors.BadRequestError(f"{path} does not take {', '.join(read.parameters)}")
-    preferences, _ = effective_preferences(
+    preferences, policy = effective_preferences(
         instance=defaults.instance,
         policy=defaults.policy,
         environment=defaults.environment,
@@ -145,8 +151,8 @@ def _vector_call(defaults: Defaults, path: str, body: Json, options: Mapping[str
     return prepare(
         replace(settings, **read.transport) if read.transport else settings,
         path,
-        {**body, **taken, **read.extra_body},
-        preferences=preferences,
+        merge_extra_body({**body, **taken}, read.extra_body, policy),
+        preferences=as_sent(preferences, read.extra_body),
         extra_headers=merge_headers(routing_headers(preferences), read.extra_headers),
     )
 

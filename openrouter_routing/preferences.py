@@ -308,6 +308,10 @@ class RoutingPreferences(StrictModel):
         built._sources.update(sources or {})  # noqa: SLF001 (its own class)
         return built
 
+    def sources(self) -> dict[str, str]:
+        """Return for each path of `settings()` the layer it came from, where that is known."""
+        return dict(self._sources)
+
     def describe(self) -> str:
         """Say what will be sent, a line for each value, with the layer it came from.
 
@@ -360,7 +364,9 @@ def _in_wire_order(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 def preferences_of(
-    value: RoutingPreferences | Mapping[str, Any] | None = None, /, **fields: Any
+    value: RoutingPreferences | ProviderPreferences | Mapping[str, Any] | None = None,
+    /,
+    **fields: Any,
 ) -> RoutingPreferences:
     """Gather routing preferences however they were written: as a value, as fields, and flat.
 
@@ -368,7 +374,7 @@ def preferences_of(
     short for `provider={"order": ["anthropic"]}`.
 
     Args:
-        value: Preferences to start from.
+        value: Preferences to start from; a mapping may be flat, as the fields may.
         **fields: Fields of `RoutingPreferences` or of `ProviderPreferences`; they add to `value` field by field.
 
     Raises:
@@ -381,13 +387,22 @@ def preferences_of(
     if value is None and not fields:
         return NO_PREFERENCES
     flat = {name: fields.pop(name) for name in PROVIDER_FIELDS if name in fields}
+    for name in fields:
+        if name not in ROUTING_FIELDS:
+            known = (*ROUTING_FIELDS, *PROVIDER_FIELDS)
+            raise PreferencesError(vocabulary.unknown_name("field", name, known))
     try:
         if flat:
             fields["provider"] = _join_provider(flat, fields.get("provider"))
         given = RoutingPreferences.model_validate(fields)
         if value is None:
             return given
-        base = RoutingPreferences.model_validate(value)
+        if isinstance(value, ProviderPreferences):
+            base = RoutingPreferences(provider=value)
+        elif isinstance(value, Mapping):
+            base = preferences_of(**{str(name): value[name] for name in value})
+        else:
+            base = RoutingPreferences.model_validate(value)
     except ValidationError as error:
         raise PreferencesError(explain_validation(error)) from None
     return RoutingPreferences.from_settings({**base.settings(), **given.settings()})

@@ -190,6 +190,33 @@ def merge_extra_body(
     return merged
 
 
+def as_sent(preferences: RoutingPreferences, extra_body: Mapping[str, Any]) -> RoutingPreferences:
+    """Return the preferences as `extra_body` left them: what an answer is held against, and what errors tell.
+
+    Args:
+        preferences: The resolved preferences.
+        extra_body: What was merged over them. A field that only the API understands is left out.
+
+    Example:
+        >>> held = RoutingPreferences(provider={"only": ["openai"], "zdr": True})
+        >>> as_sent(held, {"provider": {"only": ["azure"]}}).to_wire()
+        {'provider': {'only': ['azure'], 'zdr': True}}
+    """
+    settings, sources = preferences.settings(), preferences.sources()
+    given = {name: extra_body[name] for name in ROUTING_FIELDS if name in extra_body}
+    if "provider" in given:
+        provider = given.pop("provider")
+        names = provider if isinstance(provider, Mapping) else dict.fromkeys(PROVIDER_FIELDS)
+        given.update((f"provider.{name}", names[name]) for name in PROVIDER_FIELDS if name in names)
+    for path, value in given.items():
+        try:
+            checked = preferences_of(**{path.removeprefix("provider."): value}).settings()[path]
+        except PreferencesError:
+            checked = None
+        settings[path], sources[path] = checked, "extra_body"
+    return RoutingPreferences.from_settings(settings, sources)
+
+
 def checked_model(model: object) -> str:
     """Return the model's name.
 

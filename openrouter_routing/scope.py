@@ -60,7 +60,7 @@ class routing(Block[RoutingPreferences]):  # noqa: N801 (it reads as a statement
 
     def __init__(
         self,
-        preferences: RoutingPreferences | Mapping[str, Any] | None = None,
+        preferences: RoutingPreferences | ProviderPreferences | Mapping[str, Any] | None = None,
         /,
         *,
         policy: ProviderPreferences | Mapping[str, Any] | None = None,

@@ -195,6 +195,7 @@ class ChatStream(_Stream):
         for attempt in attempts(self._call):
             with attempt:
                 self._call.begin(attempt.num)
+                self._reader = None
                 return self._first(self._answer())
         raise no_attempt(self._call)
 
@@ -206,6 +207,7 @@ class ChatStream(_Stream):
                 self._call.check_content(self._reader.partial())
         except BaseException as error:
             self._release()
+            self._abandoned()
             self._first_failed(error)
             raise
         return deltas if first is None else _together(first, deltas)
@@ -332,6 +334,7 @@ class AsyncChatStream(_Stream):
         async for attempt in attempts(self._call):
             with attempt:
                 self._call.begin(attempt.num)
+                self._reader = None
                 return await self._first(self._answer())
         raise no_attempt(self._call)
 
@@ -345,6 +348,7 @@ class AsyncChatStream(_Stream):
                 self._call.check_content(self._reader.partial())
         except BaseException as error:
             await self._release()
+            self._abandoned()
             self._first_failed(error)
             raise
         return first, deltas

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
 import stamina
 
-from openrouter_routing import EmptyResponseError
+from openrouter_routing import EmptyResponseError, record_routes
 from tests.asking import WAYS, ask
 from tests.scripted_server import DONE, ScriptedServer, answer, chunk, json_answer, stream_answer
 
@@ -107,3 +108,13 @@ def test_what_holds_something_is_not_empty(
 def test_tokens_without_text_are_not_nothing(server: ScriptedServer, way: str) -> None:
     server.play(played(way, {"content": ""}, "stop", ALL_THOUGHT))
     assert ask(way, server, on_empty="raise").text == ""
+
+
+def test_every_answer_that_was_asked_for_is_recorded(server: ScriptedServer, way: str) -> None:
+    billed = {**NO_TOKENS, "cost": 0.25}
+    message = {"content": "Bern."}
+    server.play(played(way, {"content": ""}, "stop", billed), played(way, message, "stop", billed))
+    with record_routes() as log:
+        assert ask(way, server, on_empty="retry", max_retries=1).text == "Bern."
+    assert len(server.requests) == len(log) == 2
+    assert log.total_cost == Decimal("0.5")

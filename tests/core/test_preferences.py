@@ -18,7 +18,9 @@ from openrouter_routing import (
     RoutingPreferences,
     preferences_of,
 )
+from openrouter_routing._vocabulary import QUANTIZATIONS
 from openrouter_routing.preferences import explain_validation
+from openrouter_routing.providers import known_providers
 
 PROVIDER_FIELDS: dict[str, list[Any]] = {
     "order": [["anthropic"], ["deepinfra/turbo", "Together"], []],
@@ -187,9 +189,24 @@ def test_a_wrong_request_field_says_what_is_wrong(fields: dict[str, Any], says: 
     assert says in explain_validation(caught.value)
 
 
-@pytest.mark.parametrize("provider", ["a-provider-of-next-year", "deepinfra/new-variant", "xyzzy"])
+@pytest.mark.parametrize(
+    "provider", ["a-provider-of-next-year", "deepinfra/new-variant", "xyzzy", "cohere-2"]
+)
 def test_new_providers_pass(provider: str) -> None:
     assert ProviderPreferences(order=[provider]).order == [provider]
+
+
+@pytest.mark.parametrize("quantization", ["mxint8", "nvint4", "fp12", "awq", "q4_0"])
+def test_new_quantizations_pass(quantization: str) -> None:
+    assert ProviderPreferences(quantizations=[quantization]).quantizations == [quantization]
+
+
+def test_no_real_name_is_taken_for_the_misspelling_of_another() -> None:
+    names = known_providers()
+    for name in (*names, *names.values(), *(f"{slug}/fp8" for slug in names)):
+        assert ProviderPreferences(only=[name], ignore=[name]).only == [name]
+    every = ProviderPreferences(order=list(names), quantizations=QUANTIZATIONS)
+    assert every.to_wire() == {"order": list(names), "quantizations": list(QUANTIZATIONS)}
 
 
 def test_flat_fields_are_short_for_provider_fields() -> None:
@@ -205,6 +222,35 @@ def test_flat_and_nested_fields_add_up() -> None:
 def test_a_field_given_flat_and_nested_is_an_error() -> None:
     with pytest.raises(PreferencesError, match="'sort' is given both"):
         preferences_of(sort="price", provider={"sort": "latency"})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"sort": "price", "user": "u"},
+        {"provider": {"sort": "price"}, "user": "u"},
+        RoutingPreferences(provider={"sort": "price"}, user="u"),
+    ],
+)
+def test_a_value_may_be_flat_or_nested(value: Any) -> None:
+    assert preferences_of(value).to_wire() == {"provider": {"sort": "price"}, "user": "u"}
+
+
+def test_provider_preferences_stand_for_routing_preferences() -> None:
+    given = preferences_of(ProviderPreferences(zdr=True), sort="price")
+    assert given.to_wire() == {"provider": {"zdr": True, "sort": "price"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("oder", "order"), ("allow_fallback", "allow_fallbacks"), ("srot", "sort"), ("usr", "user")],
+)
+def test_a_misspelt_flat_field_names_the_flat_one(name: str, meant: str) -> None:
+    for said in ({}, {name: 1}):
+        with pytest.raises(
+            PreferencesError, match=f"unknown field '{name}'; did you mean '{meant}'"
+        ):
+            preferences_of(said, **({} if said else {name: 1}))
 
 
 def test_fields_add_to_a_value() -> None:
