@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from openrouter_routing import _vocabulary as vocabulary
 from openrouter_routing.errors import PreferencesError
 from openrouter_routing.preferences import (
     NO_PREFERENCES,
@@ -43,6 +44,10 @@ _STICKY = {
     "zdr": True,
     "enforce_distillable_text": True,
 }
+
+
+# A provider's endpoints of these service tiers are named one by one; its bare slug does not mean them.
+_TIERS = frozenset(vocabulary.SERVICE_TIERS) - {"auto", "default"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,14 +240,18 @@ def _intersection(below: list[str], above: list[str]) -> list[str]:
 
 
 def _covered(name: str, names: list[str]) -> bool:
-    """Whether one of `names` admits `name`: the same endpoint, or its provider without a variant."""
+    """Whether one of `names` means `name` too: the same endpoint, or its provider, which means all but its tiers."""
     base, variant = _identity(name)
-    return any(_identity(other) in ((base, variant), (base, "")) for other in names)
+    is_tier = variant.rpartition("/")[2] in _TIERS
+    return any(
+        (base, variant) == other or (other == (base, "") and not is_tier)
+        for other in map(_identity, names)
+    )
 
 
 def _identity(name: str) -> tuple[str, str]:
     base, _, variant = name.partition("/")
-    return provider_slug(base) or base.lower(), variant
+    return provider_slug(base) or base.lower(), variant.lower()
 
 
 def _cheaper(below: MaxPrice, above: MaxPrice) -> MaxPrice:

@@ -316,6 +316,9 @@ def fallback_used(requested: str | None, fallbacks: Sequence[str], served: str |
         >>> fallback_used("openai/gpt-5", ["openai/gpt-5-mini"], "openai/gpt-5-mini-2025-08-07")
         True
     """
+    if requested is None and fallbacks:
+        # Without a `model` the router tries the first of `models` first.
+        requested, *fallbacks = fallbacks
     if requested is None or served is None or served == requested:
         return False
     if requested.startswith(("openrouter/", "~", "@preset")) and not fallbacks:

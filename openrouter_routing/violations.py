@@ -6,7 +6,7 @@ What cannot be judged is never a violation: providers have display names, models
 from __future__ import annotations
 
 from openrouter_routing.preferences import RoutingPreferences
-from openrouter_routing.providers import provider_slug
+from openrouter_routing.providers import provider_slug, same_provider
 from openrouter_routing.route import names_model
 
 
@@ -55,8 +55,8 @@ def unjudged(provider: str | None, preferences: RoutingPreferences) -> str | Non
     fixed_order = rules.order if rules.allow_fallbacks is False else None
     for names in (rules.only, fixed_order):
         if served and names and _matches(served, names) is None:
-            strangers = [name for name in names if provider_slug(name) is None]
-            return f"{strangers!r} are not in the table of known providers"
+            strangers = [name for name in names if same_provider(served, name) is None]
+            return f"{strangers!r} are not in the table of known providers, or may be {provider}"
     return None
 
 
@@ -117,8 +117,8 @@ def _author(model: str) -> str | None:
 
 
 def _matches(served: str, names: list[str]) -> bool | None:
-    """Whether the provider is listed; None where a name that nobody knows could be it."""
-    slugs = [provider_slug(name) for name in names]
-    if served in slugs:
+    """Whether the provider is listed; None where a name that nobody knows, or an undecided one, could be it."""
+    same = [same_provider(served, name) for name in names]
+    if True in same:
         return True
-    return None if None in slugs else False
+    return None if None in same else False

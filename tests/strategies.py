@@ -17,6 +17,7 @@ slugs = st.sampled_from(
         "groq",
         "deepinfra",
         "deepinfra/turbo",
+        "openai/priority",
         "new-one",
     ]
 )

@@ -152,6 +152,22 @@ def test_policies_narrow_a_provider_to_its_endpoint() -> None:
     assert resolved.to_wire() == {"provider": {"only": ["deepinfra/turbo"]}}
 
 
+@pytest.mark.parametrize("ignored", ["openai", "OpenAI", "openai/priority"])
+def test_a_provider_does_not_stand_for_its_service_tiers(ignored: str) -> None:
+    call = Layer("call", RoutingPreferences(provider={"ignore": [ignored]}))
+    sent = resolve([call], policy_of({"ignore": ["openai/priority"]})).to_wire()
+    assert "openai/priority" in sent["provider"]["ignore"]
+    instance = Layer("instance", RoutingPreferences(provider={"only": ["openai/flex"]}))
+    with pytest.raises(PreferencesError, match=r"nothing is left of provider\.only"):
+        resolve([instance], policy_of({"only": ["openai"]}))
+
+
+def test_variants_are_compared_whatever_their_case() -> None:
+    instance = Layer("instance", RoutingPreferences(provider={"only": ["DeepInfra/FP8"]}))
+    resolved = resolve([instance], policy_of({"only": ["deepinfra/fp8"]}))
+    assert resolved.to_wire() == {"provider": {"only": ["DeepInfra/FP8"]}}
+
+
 def test_display_names_and_slugs_are_the_same_provider() -> None:
     instance = Layer("instance", RoutingPreferences(provider={"only": ["Google", "OpenAI"]}))
     resolved = resolve([instance], policy_of({"only": ["google-vertex"]}))
@@ -214,9 +230,11 @@ def test_describe_names_the_layer_of_each_value() -> None:
 def _admits(names: list[str], name: str) -> bool:
     base, _, variant = name.partition("/")
     slug = provider_slug(base) or base
+    # A bare provider means all of its endpoints but those of a service tier.
+    admitting = {variant} if variant in ("priority", "flex") else {"", variant}
     for other in names:
         other_base, _, other_variant = other.partition("/")
-        if (provider_slug(other_base) or other_base) == slug and other_variant in ("", variant):
+        if (provider_slug(other_base) or other_base) == slug and other_variant in admitting:
             return True
     return False
 

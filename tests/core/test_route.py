@@ -88,6 +88,7 @@ def test_no_cost_on_the_wire_is_no_cost_and_not_zero() -> None:
         ("~anthropic/claude-sonnet-latest", [], "anthropic/claude-4.5-sonnet", False),
         ("openai/gpt-5", ["a/b"], "x/something-else", True),
         (None, ["a/b"], "a/b", False),
+        (None, ["a/b", "c/d"], "c/d", True),
         ("openai/gpt-5", ["a/b"], None, False),
     ],
 )

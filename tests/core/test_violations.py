@@ -35,6 +35,9 @@ from openrouter_routing.violations import (
         ("Brand New Inc", {"only": ["openai"]}, False),
         ("Groq", {"only": ["brand-new-inc"]}, False),
         (None, {"only": ["openai"]}, False),
+        ("Claude Platform on AWS", {"only": ["amazon-bedrock"]}, False),
+        ("Amazon Bedrock", {"only": ["claude-on-aws"]}, False),
+        ("Amazon Bedrock", {"ignore": ["claude-on-aws"]}, False),
     ],
 )
 def test_violations(served: str | None, provider: dict[str, Any], broken: bool) -> None:
@@ -50,6 +53,7 @@ def test_violations(served: str | None, provider: dict[str, Any], broken: bool) 
         ("Brand New Inc", {"only": ["openai"]}, "'Brand New Inc' is not in the table"),
         ("Groq", {"only": ["brand-new-inc"]}, "['brand-new-inc'] are not in the table"),
         (None, {"ignore": ["openai"]}, "names no provider"),
+        ("Claude Platform on AWS", {"only": ["amazon-bedrock"]}, "may be Claude Platform on AWS"),
         ("Brand New Inc", {"sort": "price"}, None),
         (None, {"order": ["openai"]}, None),
         ("Groq", {"only": ["openai", "groq"]}, None),
