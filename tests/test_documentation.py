@@ -61,6 +61,22 @@ def _blocks() -> list[str]:
     return [block for block in blocks if ">>>" not in block]
 
 
+def test_the_errors_of_the_readme_are_what_is_raised() -> None:
+    from langchain_openrouter_routing import ChatOpenRouter
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = re.findall(r">>> (.+)\n(\w+: .+)\n", readme)
+    names = {
+        "ChatOpenRouter": ChatOpenRouter,
+        "model": ChatOpenRouter(model="openai/gpt-5-mini", api_key="sk-or-example"),
+    }
+    assert len(shown) == 2
+    for code, error in shown:
+        with pytest.raises(Exception) as caught:  # noqa: PT011 (which one is what is tested)
+            eval(code, dict(names))
+        assert f"{type(caught.value).__name__}: {caught.value}" == error
+
+
 def test_the_readme_has_an_example_for_each_framework() -> None:
     assert len(_blocks()) >= 2
 
