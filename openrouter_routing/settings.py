@@ -225,6 +225,9 @@ class ClientSettings:
         return key
 
 
+_SETTINGS = tuple(item.name for item in dataclass_fields(ClientSettings))
+
+
 def merge_headers(*layers: Mapping[str, str]) -> HiddenHeaders:
     """Merge headers whatever their case; a later layer wins.
 
@@ -300,11 +303,12 @@ def settings_from(base: ClientSettings | None = None, **fields: Any) -> ClientSe
         >>> settings_from(base_url="http://localhost:8000/api/v1/", max_retries=0).base_url
         'http://localhost:8000/api/v1'
     """
+    if base is not None and not fields:
+        return base
     hide_secrets(fields)
-    known = [item.name for item in dataclass_fields(ClientSettings)]
     for name in fields:
-        if name not in known:
-            raise BadRequestError(vocabulary.unknown_name("setting", name, known))
+        if name not in _SETTINGS:
+            raise BadRequestError(vocabulary.unknown_name("setting", name, _SETTINGS))
     given = {name: value for name, value in fields.items() if value is not None}
     if "app_categories" in given:
         given["app_categories"] = tuple(given["app_categories"])
