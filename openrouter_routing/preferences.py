@@ -384,8 +384,8 @@ def preferences_of(
         >>> preferences_of(sort="price", models=["openai/gpt-5-mini"]).to_wire()
         {'models': ['openai/gpt-5-mini'], 'provider': {'sort': 'price'}}
     """
-    if value is None and not fields:
-        return NO_PREFERENCES
+    if not fields and (value is None or isinstance(value, RoutingPreferences)):
+        return NO_PREFERENCES if value is None else value
     flat = {name: fields.pop(name) for name in PROVIDER_FIELDS if name in fields}
     for name in fields:
         if name not in ROUTING_FIELDS:
