@@ -201,11 +201,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(any(first.values()))
 
 
-# The checks register themselves when they are imported, and they need what is defined above.
-from tests.llamaindex import conformance_answers, conformance_conduct  # noqa: E402, F401
-
 if __name__ == "__main__":
-    # Run as a module, this file is `__main__`; the checks registered themselves with the imported one.
+    # Run as a module, this file is `__main__`; the checks register themselves with the imported one.
     from tests.llamaindex.conformance import main as _main
 
     sys.exit(_main())
+
+# The checks need what is defined above, and are listed in this order.
+from tests.llamaindex import conformance_answers, conformance_conduct  # noqa: E402, F401
