@@ -20,8 +20,6 @@ from openrouter_routing.preferences import (
 from openrouter_routing.resolution import combine_policies, merge, policy_of
 from openrouter_routing.settings import OnViolation, Secret, as_secret
 
-Headers = Mapping[str, "str | Secret"]
-
 
 class RoutedComponent(BaseComponent):
     """A component that sends requests to OpenRouter.
@@ -75,8 +73,12 @@ class RoutedComponent(BaseComponent):
     extra_body: dict[str, Any] = Field(
         default_factory=dict, description="Merged into every body last, unchecked."
     )
-    http_client: Any = Field(default=None, exclude=True, repr=False)
-    http_async_client: Any = Field(default=None, exclude=True, repr=False)
+    http_client: Any = Field(
+        default=None, exclude=True, repr=False, description="A client of yours, of any httpx."
+    )
+    http_async_client: Any = Field(
+        default=None, exclude=True, repr=False, description="An async client of yours."
+    )
 
     def __init__(self, **fields: Any) -> None:
         fields = sort_fields(fields, type(self).model_fields)

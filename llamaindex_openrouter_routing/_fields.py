@@ -16,6 +16,7 @@ from openrouter_routing.preferences import (
     preferences_of,
 )
 from openrouter_routing.request import PARAMETERS, TRANSPORT_OPTIONS, read_options
+from openrouter_routing.resolution import combine_policies, policy_of
 from openrouter_routing.settings import ClientSettings, Secret, settings_from
 
 ALIASES = {
@@ -120,7 +121,9 @@ def _sort_additional(fields: dict[str, Any], parameters: dict[str, Any]) -> None
         fields["extra_body"] = {**extra, **(fields.get("extra_body") or {})}
     if headers := given.pop("extra_headers", None):
         fields["default_headers"] = {**headers, **(fields.get("default_headers") or {})}
-    for name in ("model", "policy", *TRANSPORT_OPTIONS):
+    if (policy := given.pop("policy", None)) is not None:
+        fields["policy"] = combine_policies(policy_of(fields.get("policy")), policy_of(policy))
+    for name in ("model", *TRANSPORT_OPTIONS):
         if name in given:
             value = given.pop(name)
             if fields.get(name) is None:
