@@ -132,6 +132,9 @@ class RoutedQueryEngine(_Routed, BaseQueryEngine):
     provider, finish reasons, tokens, cost. For a streaming response it is complete when the stream has been read.
     Everything else the wrapped engine offers is still there.
 
+    The preferences hold for every request of the query, embeddings and reranking included. For providers that only
+    chat, give them to the LLM alone: `llm.with_routing(...)`.
+
     Args:
         query_engine: Any query engine.
         preferences: Preferences to start from.
