@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 import venv
 from pathlib import Path
 
@@ -19,15 +20,15 @@ HOME = ROOT / ".benchmarks" / "env"
 def ready_python() -> str:
     """Return the Python of the environment, building it where it is missing or out of date (a minute, once)."""
     python = HOME / ("Scripts" if os.name == "nt" else "bin") / "python"
-    wanted = [ROOT / "benchmarks" / "peers.txt", ROOT / "pyproject.toml"]
-    mark, state = (
-        HOME / ".ready",
-        hashlib.sha256(b"".join(p.read_bytes() for p in wanted)).hexdigest(),
-    )
+    peers = ROOT / "benchmarks" / "peers.txt"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = (project["dependencies"], project["optional-dependencies"], peers.read_text())
+    mark = HOME / ".ready"
+    state = hashlib.sha256(repr(wanted).encode()).hexdigest()
     if python.exists() and mark.exists() and mark.read_text() == state:
         return str(python)
     progress(f"building {HOME.relative_to(ROOT)} with the peers (once; about a minute)")
-    _install(python, wanted[0])
+    _install(python, peers)
     mark.write_text(state)
     return str(python)
 
