@@ -15,8 +15,8 @@ from langchain_openrouter_routing._connection import (
     only_set,
     plain_preference,
 )
-from langchain_openrouter_routing.errors import langchain_errors
-from openrouter_routing.preferences import RoutingPreferences, preferences_of
+from langchain_openrouter_routing.errors import BadRequestError, langchain_errors
+from openrouter_routing.preferences import PROVIDER_FIELDS, RoutingPreferences, preferences_of
 from openrouter_routing.reasoning_options import Reasoning, check_reasoning
 from openrouter_routing.request import OPTIONS, PARAMETERS
 from openrouter_routing.settings import hide_secrets
@@ -24,6 +24,12 @@ from openrouter_routing.settings import hide_secrets
 _REQUEST_FIELDS = (
     "models", "session_id", "service_tier", "preset", "plugins", "transforms", "route", "trace", "router_metadata",
     "response_cache",
+)  # fmt: skip
+
+
+# What has layers of its own: as an argument of every call it would be replaced by that of a call, not merged with it.
+_LAYERED = frozenset(
+    {*PROVIDER_FIELDS, *_REQUEST_FIELDS, "provider", "routing", "policy", "user", "extra_body", "extra_headers"}
 )  # fmt: skip
 
 
@@ -108,6 +114,23 @@ class ChatFields(Connection, BaseChatModel):
     """True streams also inside `invoke`; False never streams."""
     stream_usage: bool = True
     """Whether the last chunk of a stream carries token counts."""
+
+    @classmethod
+    def _by_field_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return fields under their own names; preferences among `model_kwargs` become the fields they are."""
+        named = super()._by_field_names(values)
+        given = named.get("model_kwargs")
+        if not isinstance(given, Mapping):
+            return named
+        left = dict(given)
+        for written in given:
+            name = cls.aliases.get(written, written)
+            if name not in _LAYERED:
+                continue
+            if named.get(name) is not None:
+                raise BadRequestError(f"{name!r} is given twice, the second time in model_kwargs")
+            named[name] = left.pop(written)
+        return {**named, "model_kwargs": left}
 
     @field_validator(*_REQUEST_FIELDS, mode="before")
     @classmethod

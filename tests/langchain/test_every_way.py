@@ -19,6 +19,7 @@ from langchain_core.tools import tool
 from pydantic import BaseModel
 
 from langchain_openrouter_routing import ChatOpenRouter
+from langchain_openrouter_routing.errors import BadRequestError
 from openrouter_routing import ProviderPreferences, RoutingPreferences, routing
 from openrouter_routing.emulator import Emulator
 from tests.langchain.conftest import MakeModel
@@ -149,6 +150,33 @@ def test_a_policy_of_any_layer_holds(emulator: Emulator, make_model: MakeModel) 
     held = provider_of(emulator)
     assert held["only"] == ["azure"]
     assert held["data_collection"] == "deny"
+
+
+def test_preferences_among_model_kwargs_have_the_layer_of_the_model(
+    emulator: Emulator, make_model: MakeModel
+) -> None:
+    llm = make_model(
+        model_kwargs={
+            "openrouter_provider": {"zdr": False, "sort": "latency"},
+            "policy": {"ignore": ["groq"]},
+            "extra_body": {"top_k": 3},
+            "top_a": 0.5,
+        }
+    )
+    with routing(sort="throughput"):
+        llm.invoke("Hi", policy={"ignore": ["azure"]}, extra_body={"min_p": 0.1})
+    assert provider_of(emulator) == {
+        "ignore": ["azure", "groq"],
+        "zdr": False,
+        "sort": "throughput",
+    }
+    assert {name: sent(emulator)[name] for name in ("top_k", "min_p", "top_a")} == {
+        "top_k": 3,
+        "min_p": 0.1,
+        "top_a": 0.5,
+    }
+    with pytest.raises(BadRequestError, match="'zdr' is given twice"):
+        make_model(zdr=True, model_kwargs={"zdr": False})
 
 
 def test_configurable_fields_say_it(emulator: Emulator, make_model: MakeModel) -> None:

@@ -209,3 +209,16 @@ except ImportError as error:
 """
     )
     assert "pip install 'openrouter-routing[llamaindex]'" in said
+
+
+def test_a_policy_among_additional_kwargs_is_held_too(
+    connection: dict[str, Any], server: ScriptedServer
+) -> None:
+    llm = OpenRouter(
+        "openai/gpt-5-mini",
+        policy={"ignore": ["groq"]},
+        additional_kwargs={"policy": {"ignore": ["azure"]}},
+        **connection,
+    )
+    llm.complete("Hi")
+    assert server.requests[-1].json["provider"] == {"ignore": ["azure", "groq"]}
