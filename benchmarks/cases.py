@@ -16,6 +16,7 @@ class Case:
         goal: How many times the floor the work may cost, where there is a floor and a goal.
         quick: Whether the row belongs to the quick subset.
         rounds: How many rounds at most.
+        parts: The least that can be done of it; 0 where it is all or nothing.
     """
 
     name: str
@@ -24,23 +25,30 @@ class Case:
     goal: float | None = None
     quick: bool = False
     rounds: int = 100
+    parts: int = 1
 
 
 CASES = (
     Case("invoke", "one answer, sync", 50, 1.5, quick=True),
     Case("ainvoke", "one answer, async", 50),
-    Case("in_flight", "one answer with 64 in flight, async", 192, 1.8, quick=True),
+    Case("in_flight", "one answer with 64 in flight, async", 256, 1.8, quick=True, parts=64),
     Case("threads", "one answer in a batch over 8 threads", 96),
     Case("stream", "one streamed chunk, sync", 2000, 1.5, quick=True),
     Case("astream", "one streamed chunk, async", 2000, 1.5, quick=True),
     Case("coalesced_stream", "one streamed chunk with coalesce=True, sync", 2000, 1.0),
     Case("coalesced_astream", "one streamed chunk with coalesce=True, async", 2000, 1.0),
-    Case("long_stream", "one chunk of a stream of 50,000", 50_000, rounds=2),
+    Case("long_stream", "one chunk of a stream of 50,000", 50_000, rounds=2, parts=0),
     Case("single_stream", "one streamed chunk in an HTTP chunk of its own, sync", 2000),
     Case("tool_stream", "one fragment of a tool call", 1000, quick=True),
     Case("reasoning_stream", "one chunk of reasoning", 1000, quick=True),
-    Case("argument_stream", "one of 10,000 fragments of a 200 kB tool argument", 10_000, rounds=1),
-    Case("agent", "the same in a FunctionAgent, 1,000 fragments", 1000, rounds=1),
+    Case(
+        "argument_stream",
+        "one of 10,000 fragments of a 200 kB tool argument",
+        10_000,
+        rounds=1,
+        parts=0,
+    ),
+    Case("agent", "the same in a FunctionAgent, 1,000 fragments", 1000, rounds=1, parts=0),
     Case("structured", "one structured answer", 20),
     Case("routed_invoke", "one answer with preferences of model and call", 50),
     Case("reconfigure", "one model made by configurable_fields", 100),
