@@ -9,7 +9,7 @@ import httpx
 from llama_index.core.schema import BaseComponent
 from pydantic import ConfigDict, Field, field_serializer
 
-from llamaindex_openrouter_routing._fields import client_settings, plain, sort_fields
+from llamaindex_openrouter_routing._fields import ALIASES, client_settings, plain, sort_fields
 from openrouter_routing.client import AsyncOpenRouterClient, OpenRouterClient
 from openrouter_routing.environment import environment_preferences
 from openrouter_routing.preferences import (
@@ -19,6 +19,21 @@ from openrouter_routing.preferences import (
 )
 from openrouter_routing.resolution import combine_policies, merge, policy_of
 from openrouter_routing.settings import OnViolation, Secret, as_secret
+
+
+def _typed(fields: dict[str, Any]) -> dict[str, Any]:
+    """Turn what a caller may write for a field into what the field holds."""
+    if fields.get("api_key") is not None:
+        fields["api_key"] = as_secret(fields["api_key"])
+    if isinstance(fields.get("timeout"), dict):
+        fields["timeout"] = httpx.Timeout(**fields["timeout"])
+    if isinstance(fields.get("app_categories"), tuple):
+        fields["app_categories"] = list(fields["app_categories"])
+    if "policy" in fields:
+        fields["policy"] = policy_of(fields["policy"])
+    if "extra_body" in fields:
+        fields["extra_body"] = dict(fields["extra_body"] or {})
+    return fields
 
 
 class RoutedComponent(BaseComponent):
@@ -81,18 +96,42 @@ class RoutedComponent(BaseComponent):
     )
 
     def __init__(self, **fields: Any) -> None:
-        fields = sort_fields(fields, type(self).model_fields)
-        if fields.get("api_key") is not None:
-            fields["api_key"] = as_secret(fields["api_key"])
-        if isinstance(fields.get("timeout"), dict):
-            fields["timeout"] = httpx.Timeout(**fields["timeout"])
-        if isinstance(fields.get("app_categories"), tuple):
-            fields["app_categories"] = list(fields["app_categories"])
-        fields["policy"] = policy_of(fields.get("policy"))
-        fields["extra_body"] = dict(fields.get("extra_body") or {})
+        fields = _typed(sort_fields(fields, type(self).model_fields))
         super().__init__(**fields)
         # A malformed address or duration is found here, not at the first call.
         client_settings(self)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy, with fields changed. Preferences may be written as in the constructor; they merge.
+
+        Args:
+            update: What to change, under the names the constructor takes; `routing` replaces all preferences.
+            deep: Whether to copy the values too.
+
+        Raises:
+            BadRequestError: A name is unknown.
+            PreferencesError: A routing preference is malformed.
+
+        Example:
+            >>> from llamaindex_openrouter_routing import OpenRouter
+            >>> OpenRouter("openai/gpt-5-mini", zdr=True).model_copy(update={"sort": "price"}).routing.to_wire()
+            {'provider': {'zdr': True, 'sort': 'price'}}
+        """
+        if not update:
+            return super().model_copy(deep=deep)
+        own = type(self).model_fields
+        changes = _typed(sort_fields(update, own))
+        named = {ALIASES.get(name, name) for name in update}
+        if "routing" not in named:
+            changes["routing"] = merge(self.routing, changes["routing"])
+        if "default_headers" not in named:
+            del changes["default_headers"]
+        if "additional_kwargs" in own and "additional_kwargs" not in named:
+            held: dict[str, Any] = getattr(self, "additional_kwargs")  # noqa: B009 (only the LLM has it)
+            changes["additional_kwargs"] = {**held, **changes["additional_kwargs"]}
+        copied = super().model_copy(update=changes, deep=deep)
+        client_settings(copied)
+        return copied
 
     @field_serializer("routing", "policy")
     def _dump_preferences(

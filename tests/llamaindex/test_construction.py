@@ -222,3 +222,53 @@ def test_a_policy_among_additional_kwargs_is_held_too(
     )
     llm.complete("Hi")
     assert server.requests[-1].json["provider"] == {"ignore": ["azure", "groq"]}
+
+
+@pytest.mark.parametrize(
+    ("update", "sent"),
+    [
+        ({"order": ["azure"]}, {"provider": {"order": ["azure"], "zdr": False}}),
+        ({"provider": {"sort": "price"}}, {"provider": {"zdr": False, "sort": "price"}}),
+        ({"zdr": None}, {}),
+        ({"models": ["a/b"]}, {"models": ["a/b"], "provider": {"zdr": False}}),
+        ({"routing": {"provider": {"sort": "price"}}}, {"provider": {"sort": "price"}}),
+        ({"policy": {"ignore": ["groq"]}}, {"provider": {"ignore": ["groq"], "zdr": False}}),
+        ({"seed": 7}, {"seed": 7, "provider": {"zdr": False}}),
+        ({"additional_kwargs": {"seed": 7}}, {"seed": 7, "provider": {"zdr": False}}),
+    ],
+    ids=lambda value: "+".join(value),
+)
+def test_a_copy_may_change_what_a_constructor_takes(
+    update: dict[str, Any], sent: dict[str, Any], connection: dict[str, Any], server: ScriptedServer
+) -> None:
+    llm = OpenRouter("openai/gpt-5-mini", zdr=False, on_violation="ignore", top_p=1, **connection)
+    top_p = {} if "additional_kwargs" in update else {"top_p": 1}
+    for deep in (False, True):
+        llm.model_copy(update=update, deep=deep).complete("Hi")
+        body = server.requests[-1].json
+        rest = {name: body[name] for name in body if name not in ("model", "messages")}
+        assert rest == {**top_p, **sent}
+    llm.complete("Hi")
+    assert server.requests[-1].json["provider"] == {"zdr": False}
+
+
+@pytest.mark.parametrize(
+    ("update", "says"),
+    [
+        ({"oder": ["azure"]}, "did you mean 'order'"),
+        ({"order": "azure"}, "takes a list"),
+        ({"timeout": -1}, "timeout"),
+    ],
+)
+def test_a_copy_is_checked_as_a_constructor_is(update: dict[str, Any], says: str) -> None:
+    with pytest.raises(errors.OpenRouterError, match=says):
+        full().model_copy(update=update)
+
+
+def test_a_copy_keeps_its_headers_and_key() -> None:
+    copied = full().model_copy(update={"sort": "price"})
+    assert copied.default_headers == full().default_headers
+    assert copied.api_key == full().api_key
+    assert OpenRouterEmbedding("a/b").model_copy(update={"zdr": True}).routing.to_wire() == {
+        "provider": {"zdr": True}
+    }
