@@ -35,7 +35,7 @@ def test_every_row_is_run_by_ours_and_by_real_answers() -> None:
 
 @pytest.mark.parametrize("name", ["httpx", "core"])
 def test_a_client_that_fails_is_no_cheap_client(name: str) -> None:
-    broken = Case("stream", "a stream the server does not have", -1)
+    broken = Case("stream", "a stream the server does not have", -1, parts=0)
     with workers(sys.executable, [name]) as started, pytest.raises(RuntimeError, match="stream"):
         run_case(broken, started, 1)
 
