@@ -176,6 +176,24 @@ class RoutedComponent(BaseComponent):
             }
         )
 
+    def describe(self, **call: Any) -> str:
+        """Say which preferences a call made here and now would send, each with the layer it came from.
+
+        Args:
+            **call: The keywords of the call.
+
+        Raises:
+            BadRequestError: A keyword is unknown.
+            PreferencesError: A preference is malformed, or contradicts the policy.
+
+        Example:
+            >>> from llamaindex_openrouter_routing import OpenRouter
+            >>> print(OpenRouter("openai/gpt-5-mini", zdr=True).describe(sort="price"))
+            provider.zdr   True     instance
+            provider.sort  'price'  call
+        """
+        return self._client().describe(**call)
+
     def _client(self) -> OpenRouterClient:
         return OpenRouterClient(
             client_settings(self), http_client=self.http_client, **self._preferences()
