@@ -6,19 +6,77 @@ them, so that a bound `provider=` is silently gone. This one takes its arguments
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable
 from langchain_core.runnables.base import RunnableBinding
 
-from openrouter_routing.preferences import ProviderPreferences, RoutingPreferences
+from langchain_openrouter_routing._chat_fields import ChatFields, merged_bodies
+from langchain_openrouter_routing._connection import plain_settings
+from langchain_openrouter_routing.errors import langchain_errors
+from openrouter_routing.preferences import (
+    PROVIDER_FIELDS,
+    ROUTING_FIELDS,
+    ProviderPreferences,
+    RoutingPreferences,
+    preferences_of,
+)
+from openrouter_routing.resolution import combine_policies, merge, policy_of
 
 # What a new set of tools, or a new schema, takes the place of.
 _TOOLS = ("tools", "tool_choice")
 _SCHEMA = ("response_format", "ls_structured_output_format")
+_PREFERENCES = frozenset({*PROVIDER_FIELDS, *ROUTING_FIELDS, "routing"})
+_MERGED = _PREFERENCES | {"openrouter_provider", "policy", "extra_body"}
+
+
+def merged_arguments(bound: Mapping[str, Any], call: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a call over bound ones: preferences merge field by field, of all others the later wins.
+
+    Raises:
+        PreferencesError: A preference is malformed.
+
+    Example:
+        >>> merged_arguments({"zdr": True, "seed": 1}, {"provider": {"sort": "price"}, "seed": 2})
+        {'seed': 2, 'routing': {'provider': {'zdr': True, 'sort': 'price'}}}
+    """
+    below, above = (
+        {ChatFields.aliases.get(name, name): value for name, value in said.items()}
+        for said in (bound, call)
+    )
+    merged = {**below, **above}
+    with langchain_errors():
+        if _PREFERENCES & below.keys() and _PREFERENCES & above.keys():
+            merged = {name: value for name, value in merged.items() if name not in _PREFERENCES}
+            both = merge(_preferences(below), _preferences(above))
+            merged["routing"] = plain_settings(both)
+        if "policy" in below and "policy" in above:
+            held = combine_policies(policy_of(below["policy"]), policy_of(above["policy"]))
+            merged["policy"] = None if held is None else plain_settings(held)
+    if "extra_body" in below and "extra_body" in above:
+        merged["extra_body"] = merged_bodies(below["extra_body"] or {}, above["extra_body"] or {})
+    return merged
+
+
+def _preferences(said: Mapping[str, Any]) -> RoutingPreferences:
+    fields = {name: said[name] for name in _PREFERENCES if name in said}
+    return preferences_of(fields.pop("routing", None), **fields)
+
+
+def _merging(name: str) -> Callable[..., Any]:
+    """Return one of LangChain's methods with the preferences of its call merged into the bound ones."""
+    theirs = getattr(RunnableBinding, name)
+
+    @functools.wraps(theirs)
+    def method(self: ModelBinding, *arguments: Any, **options: Any) -> Any:
+        said = {option: options.pop(option) for option in _MERGED & options.keys()}
+        return theirs(self.bind(**said) if said else self, *arguments, **options)
+
+    return method
 
 
 class ModelBinding(RunnableBinding[LanguageModelInput, AIMessage]):  # type: ignore[no-redef]  # as LangChain's
@@ -30,6 +88,29 @@ class ModelBinding(RunnableBinding[LanguageModelInput, AIMessage]):  # type: ign
         >>> bound.bind_tools([{"name": "now", "input_schema": {"type": "object"}}]).kwargs["provider"]
         {'sort': 'price'}
     """
+
+    if not TYPE_CHECKING:
+        invoke, ainvoke = _merging("invoke"), _merging("ainvoke")
+        batch, abatch = _merging("batch"), _merging("abatch")
+        batch_as_completed = _merging("batch_as_completed")
+        abatch_as_completed = _merging("abatch_as_completed")
+        stream, astream = _merging("stream"), _merging("astream")
+        stream_events, astream_events = _merging("stream_events"), _merging("astream_events")
+        transform, atransform = _merging("transform"), _merging("atransform")
+
+    def bind(self, **kwargs: Any) -> ModelBinding:
+        """Return a binding with more arguments; preferences merge with the bound ones, field by field.
+
+        Args:
+            **kwargs: Keywords of a call.
+
+        Example:
+            >>> from langchain_openrouter_routing import ChatOpenRouter
+            >>> bound = ChatOpenRouter(model="openai/gpt-5-mini").bind(zdr=True)
+            >>> bound.bind(sort="price").kwargs
+            {'routing': {'provider': {'zdr': True, 'sort': 'price'}}}
+        """
+        return self.model_copy(update={"kwargs": merged_arguments(self.kwargs, kwargs)})
 
     def bind_tools(
         self, tools: Sequence[Any], **kwargs: Any
@@ -47,7 +128,7 @@ class ModelBinding(RunnableBinding[LanguageModelInput, AIMessage]):  # type: ign
             1
         """
         kept = self._without(_TOOLS)
-        bound = cast("Any", self.bound).bind_tools(tools, **{**kept, **kwargs})
+        bound = cast("Any", self.bound).bind_tools(tools, **merged_arguments(kept, kwargs))
         return cast("Runnable[LanguageModelInput, AIMessage]", self._with_own_config(bound))
 
     def with_structured_output(
@@ -67,7 +148,8 @@ class ModelBinding(RunnableBinding[LanguageModelInput, AIMessage]):  # type: ign
         """
         calls_a_function = kwargs.get("method") == "function_calling"
         kept = self._without((*_SCHEMA, *_TOOLS) if calls_a_function else _SCHEMA)
-        structured = cast("Any", self.bound).with_structured_output(schema, **{**kept, **kwargs})
+        told = merged_arguments(kept, kwargs)
+        structured = cast("Any", self.bound).with_structured_output(schema, **told)
         return cast("Runnable[LanguageModelInput, Any]", self._with_own_config(structured))
 
     def with_routing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import pickle
 import warnings
@@ -300,6 +301,45 @@ def test_a_binding_keeps_what_was_bound(emulator: Emulator, make_model: MakeMode
     create_agent(bound, [weather], response_format=City).invoke({"messages": [("user", '"Bern"')]})  # type: ignore[arg-type]
     assert {name: provider_of(emulator)[name] for name in WANTED} == WANTED
     assert sent(emulator)["seed"] == 7
+
+
+@pytest.mark.parametrize(
+    ("bound", "call", "wanted"),
+    [
+        ({"provider": {"zdr": False}}, {"provider": {"sort": "price"}}, {"zdr": False, "sort": "price"}),
+        ({"openrouter_provider": {"zdr": False}}, {"provider": {"sort": "price"}}, {"zdr": False, "sort": "price"}),
+        ({"zdr": False, "sort": "latency"}, {"provider": {"sort": "price"}}, {"zdr": False, "sort": "price"}),
+        ({"routing": {"provider": {"zdr": False}}}, {"sort": "price"}, {"zdr": False, "sort": "price"}),
+        ({"zdr": False, "sort": "price"}, {"zdr": None}, {"sort": "price"}),
+        ({"policy": {"ignore": ["groq"]}}, {"policy": {"ignore": ["azure"]}}, {"ignore": ["azure", "groq"]}),
+        ({"extra_body": {"provider": {"zdr": False}}}, {"extra_body": {"top_k": 1}}, {"zdr": False}),
+    ],
+)  # fmt: skip
+def test_a_call_adds_to_what_was_bound(
+    emulator: Emulator,
+    make_model: MakeModel,
+    bound: dict[str, Any],
+    call: dict[str, Any],
+    wanted: dict[str, Any],
+) -> None:
+    binding = make_model().bind(**bound)
+
+    async def all_async() -> None:
+        await binding.ainvoke("Hi", **call)
+        await binding.abatch(["Hi"], **call)
+        [_ async for _ in binding.astream("Hi", **call)]
+        [_ async for _ in binding.astream_events("Hi", version="v2", **call)]
+        [_ async for _ in binding.abatch_as_completed(["Hi"], **call)]
+
+    binding.invoke("Hi", **call)
+    binding.batch(["Hi"], **call)
+    list(binding.batch_as_completed(["Hi"], **call))
+    list(binding.stream("Hi", **call))
+    list(binding.transform(iter(["Hi"]), **call))
+    asyncio.run(all_async())
+    binding.bind(**call).with_config(tags=["mine"]).invoke("Hi")
+    binding.bind_tools([weather], **call).invoke("Hi")
+    assert [request.json.get("provider") for request in emulator.requests] == [wanted] * 12
 
 
 def test_a_binding_keeps_its_config(make_model: MakeModel) -> None:
