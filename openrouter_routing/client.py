@@ -54,6 +54,20 @@ class _Client:
         """How this client sends requests."""
         return self.defaults.settings
 
+    def describe(self, **options: Any) -> str:
+        """Say which preferences a call made here and now would send, each with the layer it came from.
+
+        Args:
+            **options: The keywords of the call.
+
+        Example:
+            >>> client = OpenRouterClient(routing={"provider": {"zdr": True}})
+            >>> print(client.describe(sort="price"))
+            provider.zdr   True     instance
+            provider.sort  'price'  call
+        """
+        return operations.described(self.defaults, options)
+
     def __repr__(self) -> str:
         # A traceback may show one that is only half made.
         base_url = self.settings.base_url if hasattr(self, "defaults") else None

@@ -93,6 +93,19 @@ def _chat_call(
     )
 
 
+def described(defaults: Defaults, options: Mapping[str, Any]) -> str:
+    """Say which preferences a call would send, each with the layer it came from."""
+    read = read_options(options)
+    effective, _ = effective_preferences(
+        instance=defaults.instance,
+        policy=defaults.policy,
+        environment=defaults.environment,
+        call=read.preferences,
+        call_policy=read.policy,
+    )
+    return effective.describe()
+
+
 def embeddings(
     defaults: Defaults, texts: Sequence[str], options: Mapping[str, Any]
 ) -> Operation[Embeddings]:
