@@ -9,7 +9,7 @@ READY := .venv/.ready
 LIVE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types build check lock notebooks compare clean
+.PHONY: help demo test lint types build check lock notebooks compare conformance clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -58,5 +58,8 @@ notebooks: $(READY) ## execute the cookbook in place
 compare: $(READY) ## measure what other packages lose, and write the README's table
 	@$(BIN)/python -m benchmarks.losses --write
 
+conformance: $(READY) ## run LlamaIndex's two OpenRouter LLMs through the conformance suite
+	@$(BIN)/python -m benchmarks.conformance
+
 clean: ## remove the environment and everything built
-	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .cache .benchmarks
