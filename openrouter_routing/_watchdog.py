@@ -57,15 +57,17 @@ class Watchdog:
 
     def stop(self) -> None:
         """Let the read be."""
+        self._deadline = NEVER
+        self._socket = None
         _keeper.remove(self)
 
     def bite(self) -> None:
         """End the read that is going on."""
         self.expired = True
-        if self._socket is not None:
+        if (known := self._socket) is not None:
             # Of the plain socket, also under TLS: the reading thread is still inside the TLS one.
             with contextlib.suppress(OSError):
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+                socket.socket.shutdown(known, socket.SHUT_RDWR)
 
 
 class _Keeper:
@@ -87,8 +89,8 @@ class _Keeper:
                 self._thread.start()
 
     def remove(self, watchdog: Watchdog) -> None:
-        with self._condition:
-            self._watched.discard(watchdog)
+        # Without the lock: at the end of the interpreter this thread may have been stopped while it held it.
+        self._watched.discard(watchdog)
 
     def wake(self) -> None:
         with self._condition:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,16 @@ import pytest
 from openrouter_routing import APIConnectionError, close_clients
 from tests.asking import STREAMED, WAYS, ask
 from tests.core.test_clients import SILENT, run
-from tests.scripted_server import HANG, ScriptedServer, answer, chunk, json_answer, stream_answer
+from tests.scripted_server import (
+    HANG,
+    Recorded,
+    ScriptedServer,
+    Step,
+    answer,
+    chunk,
+    json_answer,
+    stream_answer,
+)
 
 
 @pytest.fixture
@@ -81,6 +91,34 @@ def test_a_stall_ends_a_stream_under_tls(
         error = ask(way, server, idle_timeout=0.2).failure
         assert (error.code, error.partial.text) == ("stalled", "Be")
         close_clients()
+
+
+def test_what_is_given_up_under_tls_is_cut_and_silent(certificate: Path) -> None:
+    """A server that is busy elsewhere says no farewell, and nobody waits for one."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    busy = threading.Event()
+
+    def hang(request: Recorded) -> Iterator[Step]:
+        yield from stream_answer(chunk("Be"), HANG)[:2]
+        busy.wait(60)
+
+    with ScriptedServer(tls=context) as server:
+        server.respond(hang)
+        out = run(
+            """
+            async def main():
+                async for delta in aclient.stream(said, model="openai/gpt-5-mini"):
+                    print(delta.content)
+                    break
+            asyncio.run(main())
+            gc.collect()
+            """,
+            server,
+            SSL_CERT_FILE=str(certificate.parent / "cert.pem"),
+        )
+        busy.set()
+    assert out == "Be\n"
 
 
 def test_dead_loops_with_tls_are_silent(certificate: Path) -> None:
