@@ -213,8 +213,8 @@ class Route:
                 of one of them.
 
         Returns:
-            The route, as far as the metadata of the answer tells it (`retries` and the times are only known to
-            `record_routes()` and to `Completion.route`).
+            The route, as far as the metadata of the answer tells it (`requested_models`, `retries` and the times are
+            only known to `record_routes()` and `Completion.route`). An answer out of LangChain's own cache cost 0.
 
         Raises:
             BadRequestError: The object carries no routing metadata.
@@ -235,6 +235,7 @@ class Route:
                 "that a model of openrouter-routing returned (for a stream, its last or merged chunk)"
             )
         routing = _mapping(metadata.get("openrouter_metadata"))
+        paid = not _from_langchains_cache(answer)
         requested = metadata.get("requested_model")
         return cls(
             requested_model=requested,
@@ -248,8 +249,8 @@ class Route:
             system_fingerprint=metadata.get("system_fingerprint"),
             is_byok=metadata.get("is_byok"),
             usage=usage,
-            cost=metadata.get("cost"),
-            cost_details=metadata.get("cost_details"),
+            cost=metadata.get("cost") if paid else 0.0,
+            cost_details=metadata.get("cost_details") if paid else None,
             strategy=_text(routing.get("strategy")),
             region=_text(routing.get("region")),
             attempts=_attempts(routing.get("attempts")),
@@ -347,6 +348,15 @@ def names_model(name: str, served: str) -> bool:
 def model_words(model: str) -> frozenset[str]:
     """Return the words of a model's name, without its variant: they stay when their order changes."""
     return frozenset(re.split(r"[/.\-_@]", model.partition(":")[0].lower().lstrip("~")))
+
+
+def _from_langchains_cache(answer: Any) -> bool:
+    """Whether LangChain answered by itself: it notes that as a cost of 0 beside the token counts."""
+    generations = getattr(answer, "generations", None)
+    while isinstance(generations, list) and generations:
+        answer = generations = generations[0]
+    usage = getattr(getattr(answer, "message", answer), "usage_metadata", None)
+    return isinstance(usage, Mapping) and usage.get("total_cost") == 0
 
 
 def _metadata_of(answer: Any) -> tuple[Mapping[str, Any] | None, Usage]:

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.globals import set_llm_cache
+from langchain_core.messages import HumanMessage
 
 from langchain_openrouter_routing import ChatOpenRouter
 from langchain_openrouter_routing.errors import PreferencesError
-from openrouter_routing import ProviderPreferences, RoutingPreferences, routing
+from openrouter_routing import ProviderPreferences, Route, RoutingPreferences, routing
 from openrouter_routing.emulator import Emulator
 from tests.langchain.conftest import MakeModel
 from tests.wire_fields import METADATA, PARAMETERS, PROVIDER_FIELDS, REQUEST_FIELDS
@@ -150,6 +151,11 @@ def test_cached_answers_are_shared_only_by_the_same_routes(
     assert again.content == first.content
     assert again.usage_metadata is not None
     assert again.usage_metadata["total_cost"] == 0  # type: ignore[typeddict-item]
+    paid, free = Route.of(first), Route.of(again)
+    assert paid.total_cost
+    assert free.total_cost == 0
+    assert (free.provider, free.generation_id) == (paid.provider, paid.generation_id)
+    assert Route.of(llm.generate([[HumanMessage("Hi")]])).total_cost == 0
     azure = llm.invoke("Hi", order=["azure"])
     assert azure.response_metadata["provider"] == "Azure"
     with routing(order=["azure"]):
