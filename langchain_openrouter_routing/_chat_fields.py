@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.utils import from_env
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from langchain_openrouter_routing._connection import (
     Connection,
@@ -18,7 +18,7 @@ from langchain_openrouter_routing._connection import (
 from langchain_openrouter_routing.errors import BadRequestError, langchain_errors
 from openrouter_routing.preferences import PROVIDER_FIELDS, RoutingPreferences, preferences_of
 from openrouter_routing.reasoning_options import Reasoning, check_reasoning
-from openrouter_routing.request import OPTIONS, PARAMETERS
+from openrouter_routing.request import OPTIONS, PARAMETERS, check_fallbacks
 from openrouter_routing.settings import hide_secrets
 
 _REQUEST_FIELDS = (
@@ -136,6 +136,13 @@ class ChatFields(Connection, BaseChatModel):
     @classmethod
     def _check_request_field(cls, value: Any, info: ValidationInfo) -> Any:
         return plain_preference(str(info.field_name), value)
+
+    @model_validator(mode="after")
+    def _check_fallbacks(self) -> Self:
+        if self.models or self.routing:
+            with langchain_errors():
+                check_fallbacks(self.model, self._instance_preferences())
+        return self
 
     @field_validator("reasoning", mode="plain")
     @classmethod

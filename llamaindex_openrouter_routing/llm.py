@@ -51,6 +51,7 @@ from llamaindex_openrouter_routing.tools import (
     with_user_message,
 )
 from openrouter_routing.model_table import ModelInfo, learn_models, model_info
+from openrouter_routing.request import check_fallbacks
 from openrouter_routing.settings import OnEmpty
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
 
     def __init__(self, model: str | None = None, **fields: Any) -> None:
         super().__init__(model=model, **fields)
+        check_fallbacks(self.model, self.routing)
 
     @classmethod
     def class_name(cls) -> str:

@@ -129,10 +129,7 @@ def build_body(
     ):
         raise BadRequestError("no model: pass model=, such as model='openai/gpt-5-mini'")
     wire = body_fields(preferences)
-    if model in wire.get("models", ()):
-        raise PreferencesError(
-            f"models lists {model!r}, which is the primary model already; list only the fallbacks, in order"
-        )
+    check_fallbacks(model, preferences)
     if "models" in wire:
         body["models"] = wire.pop("models")
     body["messages"] = messages
@@ -215,6 +212,18 @@ def as_sent(preferences: RoutingPreferences, extra_body: Mapping[str, Any]) -> R
             checked = None
         settings[path], sources[path] = checked, "extra_body"
     return RoutingPreferences.from_settings(settings, sources)
+
+
+def check_fallbacks(model: str | None, preferences: RoutingPreferences) -> None:
+    """Refuse a fallback model that is the primary one.
+
+    Raises:
+        PreferencesError: It is.
+    """
+    if model is not None and model in (preferences.models or ()):
+        raise PreferencesError(
+            f"models lists {model!r}, which is the primary model already; list only the fallbacks, in order"
+        )
 
 
 def checked_model(model: object) -> str:

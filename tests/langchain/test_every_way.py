@@ -20,7 +20,7 @@ from langchain_core.tools import tool
 from pydantic import BaseModel
 
 from langchain_openrouter_routing import ChatOpenRouter
-from langchain_openrouter_routing.errors import BadRequestError
+from langchain_openrouter_routing.errors import BadRequestError, PreferencesError
 from openrouter_routing import ProviderPreferences, RoutingPreferences, routing
 from openrouter_routing.emulator import Emulator
 from tests.langchain.conftest import MakeModel
@@ -71,6 +71,14 @@ def test_a_constructor_says_it(
     answer = make_model(**fields).invoke("Hi")
     assert provider_of(emulator) == WANTED
     assert answer.response_metadata["provider"] == "Azure"
+
+
+@pytest.mark.parametrize("said", [{"models": ["a/b"]}, {"routing": {"models": ["x/y", "a/b"]}}])
+def test_a_fallback_that_is_the_primary_model_is_found_at_once(
+    make_model: MakeModel, said: dict[str, Any]
+) -> None:
+    with pytest.raises(PreferencesError, match="'a/b', which is the primary model already"):
+        make_model(model="a/b", **said)
 
 
 SAID_PER_CALL: list[dict[str, Any]] = [

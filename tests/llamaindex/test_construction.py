@@ -272,3 +272,9 @@ def test_a_copy_keeps_its_headers_and_key() -> None:
     assert OpenRouterEmbedding("a/b").model_copy(update={"zdr": True}).routing.to_wire() == {
         "provider": {"zdr": True}
     }
+
+
+@pytest.mark.parametrize("said", [{"models": ["a/b"]}, {"routing": {"models": ["x/y", "a/b"]}}])
+def test_a_fallback_that_is_the_primary_model_is_found_at_once(said: dict[str, Any]) -> None:
+    with pytest.raises(errors.PreferencesError, match="'a/b', which is the primary model already"):
+        OpenRouter("a/b", **said)
