@@ -9,7 +9,7 @@ READY := .venv/.ready
 LIVE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types build check lock notebooks compare conformance clean
+.PHONY: help demo test lint types build check lock notebooks compare conformance reliability soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -57,6 +57,12 @@ notebooks: $(READY) ## execute the cookbook in place
 
 compare: $(READY) ## measure what other packages lose, and write the README's table
 	@$(BIN)/python -m benchmarks.losses --write
+
+reliability: $(READY) ## measure what each fault does to the peers and to us, and write docs/reliability.md
+	@$(BIN)/python -m benchmarks.reliability --write
+
+soak: $(READY) ## two minutes of every fault at once (SECONDS=... for another time)
+	@$(BIN)/python -m benchmarks.soak --seconds $(or $(SECONDS),120)
 
 conformance: $(READY) ## run LlamaIndex's two OpenRouter LLMs through the conformance suite
 	@$(BIN)/python -m benchmarks.conformance
