@@ -24,8 +24,29 @@ class Scope:
 
     preferences: RoutingPreferences
     policy: ProviderPreferences | None
-    block: object = None
+    block: routing | None = None
     outer: Scope | None = None
+
+    def entered(self, block: routing) -> Scope:
+        """Return the scope inside a block."""
+        return Scope(
+            merge(self.preferences, block.preferences),
+            combine_policies(self.policy, block.policy),
+            block,
+            self,
+        )
+
+    def left(self, block: routing) -> Scope:
+        """Return the scope after a block has ended, which need not be the inner one: blocks of generators interleave.
+
+        A generator that holds the block can be closed from another context, which has nothing to take back.
+        """
+        if self.outer is None or self.block is None:
+            return self
+        if self.block is block:
+            return self.outer
+        outer = self.outer.left(block)
+        return self if outer is self.outer else outer.entered(self.block)
 
 
 _NO_SCOPE = Scope(RoutingPreferences(), None)
@@ -70,13 +91,7 @@ class routing(Block[RoutingPreferences]):  # noqa: N801 (it reads as a statement
         self.policy = policy_of(policy)
 
     def __enter__(self) -> RoutingPreferences:
-        outer = _scope.get()
-        inner = Scope(
-            merge(outer.preferences, self.preferences),
-            combine_policies(outer.policy, self.policy),
-            self,
-            outer,
-        )
+        inner = _scope.get().entered(self)
         _scope.set(inner)
         return inner.preferences
 
@@ -86,7 +101,4 @@ class routing(Block[RoutingPreferences]):  # noqa: N801 (it reads as a statement
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        current = _scope.get()
-        # A generator that holds the block can be closed from another context, which has nothing to take back.
-        if current.block is self and current.outer is not None:
-            _scope.set(current.outer)
+        _scope.set(_scope.get().left(self))

@@ -56,6 +56,18 @@ def test_one_block_can_be_used_again_and_inside_itself() -> None:
     assert _sent() == {}
 
 
+def test_blocks_may_end_in_any_order() -> None:
+    first, second, third = routing(sort="price"), routing(zdr=True), routing(sort="latency")
+    for block in (first, second, third):
+        block.__enter__()
+    second.__exit__(None, None, None)
+    assert _sent() == {"provider": {"sort": "latency"}}
+    first.__exit__(None, None, None)
+    assert _sent() == {"provider": {"sort": "latency"}}
+    third.__exit__(None, None, None)
+    assert _sent() == {}
+
+
 def test_one_block_can_be_used_by_many_threads() -> None:
     block = routing(sort="price")
     seen: list[dict[str, object]] = []
