@@ -19,7 +19,7 @@ def request_key(client: OpenRouterClient, options: Mapping[str, Any], **more: An
     """Return a text that is the same for two calls exactly if the same would be sent, whatever the messages.
 
     Two calls with the same effective preferences share a key, wherever each preference was set: in a field, a call, a
-    `routing()` block or a policy. The API key is no part of it; headers, which may hold secrets, enter as a digest.
+    `routing()` block or a policy. The API key is no part of it; all else, which may hold secrets, enters as a digest.
 
     Args:
         client: The client the call would be made with.
@@ -59,10 +59,11 @@ def request_key(client: OpenRouterClient, options: Mapping[str, Any], **more: An
         "preferences": preferences.to_wire(),
         "on_violation": read.transport.get("on_violation", settings.on_violation),
         "on_empty": read.transport.get("on_empty", settings.on_empty),
-        "headers": _digest(headers) if headers else None,
+        "headers": headers or None,
         **more,
     }
-    return "openrouter-routing " + _canonical(asked).decode()
+    # A digest: plugins, tools and extra_body may hold keys of other services.
+    return f"openrouter-routing {settings.base_url} {read.model} {_digest(asked)}"
 
 
 def _canonical(value: Any) -> bytes:

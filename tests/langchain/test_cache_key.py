@@ -118,8 +118,14 @@ def test_a_policy_that_changes_nothing_keeps_the_key_of_the_preference() -> None
 
 def test_no_key_holds_a_secret() -> None:
     llm = plain(default_headers={"X-Key": "gw-secret", "Authorization": "Bearer hidden"})
-    text = key(llm, extra_headers={"X-Other": "call-secret"})
-    for secret in ("sk-or-v1-secret", "gw-secret", "hidden", "call-secret"):
+    text = key(
+        llm,
+        extra_headers={"X-Other": "call-secret"},
+        extra_body={"mcp": {"authorization": "body-secret"}},
+        plugins=[{"id": "web", "api_key": "plugin-secret"}],
+        provider={"options": {"openai": {"key": "option-secret"}}},
+    )
+    for secret in ("sk-or-v1-", "gw-secret", "hidden", "call-", "body-", "plugin-", "option-"):
         assert secret not in text
 
 
