@@ -9,7 +9,7 @@ READY := .venv/.ready
 LIVE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types build check lock notebooks compare conformance reliability soak clean
+.PHONY: help demo test lint types build check lock notebooks compare bench guard conformance reliability soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -57,6 +57,12 @@ notebooks: $(READY) ## execute the cookbook in place
 
 compare: $(READY) ## measure what other packages lose, and write the README's table
 	@$(BIN)/python -m benchmarks.losses --write
+
+bench: $(READY) ## measure beside the peers; writes docs/performance.md (about 4 minutes)
+	@$(BIN)/python -m benchmarks --write
+
+guard: $(READY) ## fail where a row got 25% worse than benchmarks/baseline.json
+	@$(BIN)/python -m benchmarks --guard
 
 reliability: $(READY) ## measure what each fault does to the peers and to us, and write docs/reliability.md
 	@$(BIN)/python -m benchmarks.reliability --write
