@@ -15,6 +15,7 @@ from openrouter_routing.emulator._chat import chat
 from openrouter_routing.emulator._errors import ServiceError
 from openrouter_routing.emulator._generations import find_generation
 from openrouter_routing.emulator._listing import (
+    count_models,
     list_embedding_models,
     list_endpoints,
     list_models,
@@ -102,6 +103,11 @@ _HANDLERS: tuple[tuple[str, str, Handler], ...] = (
         "GET",
         "/models",
         lambda service, _, request: json_reply(list_models(service, request.query_params)),
+    ),
+    (
+        "GET",
+        "/models/count",
+        lambda service, _, request: json_reply(count_models(service, request.query_params)),
     ),
     (
         "GET",

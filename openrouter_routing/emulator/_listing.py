@@ -17,19 +17,22 @@ def list_models(service: Service, query: Mapping[str, str]) -> dict[str, object]
     Raises:
         ServiceError: 400, a page that is no number.
     """
-    wanted = query.get("output_modalities", "text")
     parameters = [p for p in query.get("supported_parameters", "").split(",") if p]
     models = [
         model
-        for model in service.catalog.models
-        if (wanted == "all" or set(wanted.split(",")) & set(model.output_modalities))
-        and all(_supports(model, parameter) for parameter in parameters)
+        for model in _writing(service, query)
+        if all(_supports(model, parameter) for parameter in parameters)
     ]
     offset, limit = _number(query, "offset", 0), _number(query, "limit", len(models))
     page = models[offset : offset + limit]
     more = f"/api/v1/models?offset={offset + limit}&limit={limit}"
     following = more if offset + limit < len(models) else None
     return _models_page(page, len(models), following)
+
+
+def count_models(service: Service, query: Mapping[str, str]) -> dict[str, object]:
+    """Count the models, by default those that write text."""
+    return {"data": {"count": len(_writing(service, query))}}
 
 
 def list_embedding_models(service: Service) -> dict[str, object]:
@@ -124,6 +127,16 @@ def show_credits(service: Service) -> dict[str, object]:
 
 
 _PERIODS = ("", "_daily", "_weekly", "_monthly")
+
+
+def _writing(service: Service, query: Mapping[str, str]) -> list[Model]:
+    """Give the models whose output is of a wanted kind."""
+    wanted = query.get("output_modalities", "text")
+    return [
+        model
+        for model in service.catalog.models
+        if wanted == "all" or set(wanted.split(",")) & set(model.output_modalities)
+    ]
 
 
 def _models_page(models: Sequence[Model], total: int, following: str | None) -> dict[str, object]:

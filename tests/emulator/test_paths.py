@@ -125,6 +125,12 @@ def test_keys_are_asked_for_everywhere(client: Client) -> None:
         assert http.get("/key", headers={"Authorization": "Bearer sk-right"}).status_code == 200
 
 
+def test_models_are_counted_as_they_are_listed(client: Client) -> None:
+    for query in ({}, {"output_modalities": "all"}, {"output_modalities": "embeddings,rerank"}):
+        listed = client.get("/models", **query)["data"]
+        assert client.get("/models/count", **query) == {"data": {"count": len(listed)}}
+
+
 def test_what_is_not_there_is_a_404_in_json(client: Client) -> None:
     assert client.http.get("/nowhere").json()["error"]["code"] == 404
     assert client.http.get("/chat/completions").status_code == 405
