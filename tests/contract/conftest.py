@@ -26,7 +26,19 @@ def _python(name: str) -> Path:
     except subprocess.CalledProcessError as error:
         if os.environ.get("CI"):
             raise
-        pytest.skip(f"no {name} environment and pip cannot build it: run `make contract` ({error})")
+        pytest.skip(
+            f"no {name} environment and pip cannot build it: run `make contract` (pip: {error.returncode})"
+        )
+
+
+@pytest.fixture(scope="session")
+def newest() -> Path:
+    return _python("contract-newest")
+
+
+@pytest.fixture(scope="session")
+def with_langchain() -> Path:
+    return _python("contract-langchain")
 
 
 @pytest.fixture(scope="session")
@@ -49,16 +61,14 @@ def guarded() -> Iterator[Emulator]:
 
 
 @pytest.fixture(scope="session")
-def sdk_newest_process(shared_emulator: Emulator) -> Iterator[ForeignClient]:
-    python = _python("contract-newest")
-    with ForeignClient(python, "openrouter_client.py", shared_emulator) as client:
+def sdk_newest_process(shared_emulator: Emulator, newest: Path) -> Iterator[ForeignClient]:
+    with ForeignClient(newest, "openrouter_client.py", shared_emulator) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
-def sdk_older_process(shared_emulator: Emulator) -> Iterator[ForeignClient]:
-    python = _python("contract-langchain")
-    with ForeignClient(python, "openrouter_client.py", shared_emulator) as client:
+def sdk_older_process(shared_emulator: Emulator, with_langchain: Path) -> Iterator[ForeignClient]:
+    with ForeignClient(with_langchain, "openrouter_client.py", shared_emulator) as client:
         yield client
 
 
@@ -69,9 +79,8 @@ def sdk(request: pytest.FixtureRequest, emulator: Emulator) -> ForeignClient:
 
 
 @pytest.fixture(scope="session")
-def openai_process(shared_emulator: Emulator) -> Iterator[ForeignClient]:
-    python = _python("contract-newest")
-    with ForeignClient(python, "openai_client.py", shared_emulator) as client:
+def openai_process(shared_emulator: Emulator, newest: Path) -> Iterator[ForeignClient]:
+    with ForeignClient(newest, "openai_client.py", shared_emulator) as client:
         yield client
 
 
@@ -81,9 +90,8 @@ def openai(openai_process: ForeignClient, emulator: Emulator) -> ForeignClient:
 
 
 @pytest.fixture(scope="session")
-def llamaindex_process(shared_emulator: Emulator) -> Iterator[ForeignClient]:
-    python = _python("contract-newest")
-    with ForeignClient(python, "llamaindex_client.py", shared_emulator) as client:
+def llamaindex_process(shared_emulator: Emulator, newest: Path) -> Iterator[ForeignClient]:
+    with ForeignClient(newest, "llamaindex_client.py", shared_emulator) as client:
         yield client
 
 
@@ -93,9 +101,8 @@ def llamaindex(llamaindex_process: ForeignClient, emulator: Emulator) -> Foreign
 
 
 @pytest.fixture(scope="session")
-def langchain_process(shared_emulator: Emulator) -> Iterator[ForeignClient]:
-    python = _python("contract-langchain")
-    with ForeignClient(python, "langchain_client.py", shared_emulator) as client:
+def langchain_process(shared_emulator: Emulator, with_langchain: Path) -> Iterator[ForeignClient]:
+    with ForeignClient(with_langchain, "langchain_client.py", shared_emulator) as client:
         yield client
 
 
