@@ -9,7 +9,7 @@ READY := .venv/.ready
 LIVE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types build check lock notebooks compare bench guard conformance reliability soak clean
+.PHONY: help demo test contract lint types build check lock notebooks compare bench guard conformance reliability soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -36,6 +36,10 @@ demo: $(READY) ## run the main job on the emulator (LIVE=1 with OPENROUTER_API_K
 test: $(READY) ## run the tests (no key, no network)
 	@$(BIN)/python -m pytest -q -n auto
 
+contract: $(READY) ## serve other packages' clients from the emulator (builds their environments once)
+	@$(BIN)/python -m tests.contract.environments
+	@$(BIN)/python -m pytest -q tests/contract
+
 lint: $(READY) ## ruff: rules and format
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m ruff format --check .
@@ -46,7 +50,7 @@ types: $(READY) ## mypy --strict over the three packages
 build: $(READY) ## build the wheel and the source distribution into dist/
 	@$(BIN)/python -m build --outdir dist .
 
-check: test lint types build ## everything CI runs
+check: test contract lint types build ## everything CI runs
 
 lock: ## write requirements.lock anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --all-extras --group dev \
