@@ -70,7 +70,10 @@ def _distinct_providers(names: list[str]) -> list[str]:
         if slug is None and (
             near := vocabulary.misspelling_of(base, known_providers(), cutoff=0.84)
         ):
-            raise ValueError(f"unknown provider {name!r}; did you mean {near!r}?")
+            raise ValueError(
+                f"unknown provider {name!r}; did you mean {near!r}? "
+                "(one that is really new goes into extra_body={'provider': ...})"
+            )
         identity = f"{slug or base.lower()}/{variant}"
         if identity in seen:
             raise ValueError(f"{name!r} is the same provider as {seen[identity]!r}; list it once")

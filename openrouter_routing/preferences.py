@@ -393,7 +393,10 @@ def preferences_of(
             raise PreferencesError(vocabulary.unknown_name("field", name, known))
     try:
         if flat:
-            fields["provider"] = _join_provider(flat, fields.get("provider"))
+            nested = fields.get("provider", {})
+            # A provider of None clears what lies below; the flat fields are set after that.
+            cleared = dict.fromkeys(PROVIDER_FIELDS) if nested is None else {}
+            fields["provider"] = _join_provider({**cleared, **flat}, nested or {})
         given = RoutingPreferences.model_validate(fields)
         if value is None:
             return given
@@ -410,8 +413,6 @@ def preferences_of(
 
 def _join_provider(flat: dict[str, Any], nested: object) -> ProviderPreferences:
     joined = ProviderPreferences.model_validate(flat)
-    if nested is None:
-        return joined
     given = ProviderPreferences.model_validate(nested)
     for name in sorted(joined.model_fields_set & given.model_fields_set):
         raise PreferencesError(

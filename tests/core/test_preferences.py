@@ -16,6 +16,7 @@ from openrouter_routing import (
     ProviderPreferences,
     ProviderSort,
     RoutingPreferences,
+    merge,
     preferences_of,
 )
 from openrouter_routing._vocabulary import QUANTIZATIONS
@@ -251,6 +252,13 @@ def test_a_misspelt_flat_field_names_the_flat_one(name: str, meant: str) -> None
             PreferencesError, match=f"unknown field '{name}'; did you mean '{meant}'"
         ):
             preferences_of(said, **({} if said else {name: 1}))
+
+
+def test_a_provider_of_none_clears_before_the_flat_fields_are_set() -> None:
+    below = RoutingPreferences(provider={"zdr": True, "sort": "latency"})
+    assert merge(below, preferences_of(provider=None, sort="price")).to_wire() == {
+        "provider": {"sort": "price"}
+    }
 
 
 def test_fields_add_to_a_value() -> None:

@@ -63,6 +63,11 @@ def test_the_providers_own_bill_counts_under_byok_alone(is_byok: bool | None, to
     assert route.total_cost == Decimal(total)
 
 
+@pytest.mark.parametrize("cost", [float("nan"), float("inf"), "nan", True, "free", None])
+def test_a_cost_that_is_no_amount_is_no_cost(cost: Any) -> None:
+    assert Route.from_wire({"usage": {"cost": cost}}).total_cost is None
+
+
 def test_no_cost_on_the_wire_is_no_cost_and_not_zero() -> None:
     assert Route().total_cost is None
     assert Route(cost=0).total_cost == Decimal(0)
