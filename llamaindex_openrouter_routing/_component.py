@@ -101,6 +101,13 @@ class RoutedComponent(BaseComponent):
         # A malformed address or duration is found here, not at the first call.
         client_settings(self)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "routing":
+            value = preferences_of(value)
+        elif name == "policy":
+            value = policy_of(value)
+        super().__setattr__(name, value)
+
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy, with fields changed. Preferences may be written as in the constructor; they merge.
 

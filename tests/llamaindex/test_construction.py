@@ -278,3 +278,11 @@ def test_a_copy_keeps_its_headers_and_key() -> None:
 def test_a_fallback_that_is_the_primary_model_is_found_at_once(said: dict[str, Any]) -> None:
     with pytest.raises(errors.PreferencesError, match="'a/b', which is the primary model already"):
         OpenRouter("a/b", **said)
+
+
+def test_assigned_preferences_are_checked_as_constructed_ones_are() -> None:
+    llm = OpenRouter("openai/gpt-4o-mini")
+    llm.routing = {"sort": "price"}  # type: ignore[assignment]
+    assert llm.describe() == "provider.sort  'price'  instance"
+    with pytest.raises(errors.PreferencesError, match="did you mean 'order'"):
+        llm.routing = {"oder": []}  # type: ignore[assignment]
