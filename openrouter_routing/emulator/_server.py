@@ -263,6 +263,7 @@ class _Running:
         config = uvicorn.Config(
             app,
             http=_protocol(sockets),
+            ws="none",
             loop="asyncio",
             lifespan="off",
             log_config=None,
