@@ -28,9 +28,7 @@ from langchain_openrouter_routing.messages import messages_to_wire
 from langchain_openrouter_routing.profiles import TableProfile, model_profile
 from langchain_openrouter_routing.structured import Method, tool_to_wire
 from openrouter_routing import __version__
-from openrouter_routing._call import effective_preferences
-from openrouter_routing.request import PARAMETERS, read_options
-from openrouter_routing.resolution import policy_of
+from openrouter_routing.request import PARAMETERS
 
 
 class ChatOpenRouter(ChatFields):
@@ -101,15 +99,7 @@ class ChatOpenRouter(ChatFields):
             provider.sort  'price'  call
         """
         with langchain_errors():
-            read = read_options(self._call_options(None, call))
-            effective, _ = effective_preferences(
-                instance=self._instance_preferences(),
-                environment=self._environment_preferences(),
-                policy=policy_of(self.policy),
-                call=read.preferences,
-                call_policy=read.policy,
-            )
-            return effective.describe()
+            return self._sync_client().describe(**self._call_options(None, call))
 
     # Generating
 
