@@ -55,6 +55,8 @@ def chunk_of(delta: Delta, model: str | None) -> ChatGenerationChunk:
         parts["response_metadata"]["model_name"] = model
     if delta.reasoning:
         parts["additional_kwargs"] = {"reasoning_content": delta.reasoning}
+    if not delta.tool_calls:
+        return ChatGenerationChunk(message=AIMessageChunk(content=delta.content, **parts))
     fragments = [
         tool_call_chunk(name=call.name, args=call.arguments, id=call.id, index=call.index)
         for call in delta.tool_calls

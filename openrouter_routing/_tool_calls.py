@@ -28,7 +28,7 @@ class ToolCall:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ToolCallDelta:
     """One fragment: `index` is on all fragments of a call, `id` and `name` on one of them each."""
 

@@ -1,12 +1,11 @@
-"""What sync and async requests share about HTTP: timeouts, retries, and what a broken connection means."""
+"""What sync and async requests share about HTTP: timeouts, bodies, and what a broken connection means."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import time
-from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from openrouter_routing import errors
 from openrouter_routing._failures import compose, redact
@@ -14,91 +13,8 @@ from openrouter_routing.settings import CONNECT_TIMEOUT, TIMEOUT, ClientSettings
 
 if TYPE_CHECKING:
     import httpx
-    import stamina
 
     from openrouter_routing._call import Call
-
-BACKOFF_START = 0.5
-BACKOFF_CAP = 8.0
-"""Seconds: the exponential backoff between attempts, where the answer names no wait of its own."""
-
-_logger = logging.getLogger("openrouter_routing")
-
-_AUTOMATIC = (
-    errors.RateLimitError,
-    errors.ProviderError,
-    errors.ServiceUnavailableError,
-    errors.APIConnectionError,
-    errors.APITimeoutError,
-)
-
-
-_CUT_OFF = ("cut", "disconnected")
-
-
-class Attempts(Protocol):
-    """The attempts at one request, for `for` and `async for`."""
-
-    def __iter__(self) -> Iterator[stamina.Attempt]: ...
-
-    def __aiter__(self) -> AsyncIterator[stamina.Attempt]: ...
-
-
-def attempts(call: Call) -> Attempts:
-    """Return the attempts at a request: the first one and its retries, with the waits between them."""
-    import stamina
-
-    settings = call.settings
-    return stamina.retry_context(
-        on=lambda error: _again(error, call),
-        attempts=settings.max_retries + 1,
-        timeout=None,
-        wait_initial=min(BACKOFF_START, settings.max_retry_wait),
-        wait_max=min(BACKOFF_CAP, settings.max_retry_wait),
-        wait_jitter=min(BACKOFF_START, settings.max_retry_wait),
-    )
-
-
-def _again(error: Exception, call: Call) -> bool | float:
-    """Decide on a retry, and tell the log of one."""
-    wait = wait_before_retry(error, call.settings)
-    limit = call.settings.max_retries
-    if wait is not False and call.retries < limit and _logger.isEnabledFor(logging.WARNING):
-        _logger.warning(
-            "retry %d of %d of %s (%s) %s: %s",
-            call.retries + 1,
-            limit,
-            call.url,
-            call.model or call.method,
-            "after a backoff" if wait is True else f"in {wait:.1f} s, as the answer asks",
-            str(error).partition("\n")[0],
-        )
-    return wait
-
-
-def no_attempt(call: Call) -> errors.OpenRouterError:
-    """Build the error for retries that were configured away from the outside, so that nothing was sent."""
-    return errors.APIConnectionError(f"nothing was sent to {call.url}: stamina made no attempt")
-
-
-def wait_before_retry(error: Exception, settings: ClientSettings) -> bool | float:
-    """Say whether to send a request again: False, True (after the usual backoff), or the seconds the answer asks for.
-
-    A request whose answer had begun is never sent again, nor one that may still be worked on (a read timeout).
-    """
-    if isinstance(error, errors.EmptyResponseError):
-        return error.retryable and settings.on_empty == "retry"
-    if isinstance(error, errors.StreamInterruptedError):
-        # Cut off before its first piece: nothing has been handed on, and nothing of an answer had arrived.
-        return error.code in _CUT_OFF and error.partial.is_empty
-    if not isinstance(error, errors.OpenRouterError) or not error.retryable:
-        return False
-    told = error.availability is not None and error.availability.get("retryable") is True
-    if error.code == "read_timeout" or not (told or isinstance(error, _AUTOMATIC)):
-        return False
-    if error.retry_after is None:
-        return True
-    return error.retry_after if error.retry_after <= settings.max_retry_wait else False
 
 
 def read_limit(settings: ClientSettings) -> float | None:

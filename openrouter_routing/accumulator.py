@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from openrouter_routing._reasoning import join_reasoning_details
@@ -17,7 +17,7 @@ _CHOICE_KEYS = frozenset(
     ("index", "delta", "message", "finish_reason", "native_finish_reason", "logprobs", "error")
 )
 _TEXT_KEYS = frozenset(("content", "role"))
-_NOT_TOP_LEVEL = frozenset(("choices", "usage", "error", "object"))
+_NOT_TOP_LEVEL = frozenset(("usage", "error", "object"))
 
 
 class Delta:
@@ -36,22 +36,19 @@ class Delta:
         logprobs: New log probabilities.
     """
 
-    __slots__ = (
-        "annotations", "audio", "content", "images", "index", "logprobs", "reasoning",
-        "reasoning_details", "refusal", "tool_calls",
-    )  # fmt: skip
+    # On the class, so that a delta of plain text, which most are, has two fields to set and not ten.
+    reasoning: str = ""
+    reasoning_details: Sequence[dict[str, Any]] = ()
+    tool_calls: Sequence[ToolCallDelta] = ()
+    refusal: str = ""
+    images: Sequence[dict[str, Any]] = ()
+    audio: dict[str, Any] | None = None
+    annotations: Sequence[dict[str, Any]] = ()
+    logprobs: dict[str, Any] | None = None
 
     def __init__(self, index: int, content: str = "") -> None:
         self.index = index
         self.content = content
-        self.reasoning = ""
-        self.reasoning_details: list[dict[str, Any]] | tuple[()] = ()
-        self.tool_calls: list[ToolCallDelta] | tuple[()] = ()
-        self.refusal = ""
-        self.images: list[dict[str, Any]] | tuple[()] = ()
-        self.audio: dict[str, Any] | None = None
-        self.annotations: list[dict[str, Any]] | tuple[()] = ()
-        self.logprobs: dict[str, Any] | None = None
 
 
 class _Choice:
@@ -97,10 +94,11 @@ class Accumulator:
         'Bern.'
     """
 
-    __slots__ = ("_choices", "_top", "_usage")
+    __slots__ = ("_choices", "_latest", "_top", "_usage")
 
     def __init__(self) -> None:
         self._choices: dict[int, _Choice] = {}
+        self._latest: dict[str, Any] = {}
         self._top: dict[str, Any] = {}
         self._usage: dict[str, Any] = {}
 
@@ -141,15 +139,13 @@ class Accumulator:
 
     def add(self, chunk: Mapping[str, Any]) -> list[Delta]:
         """Take one chunk in, and return what it added, a delta for each choice it added to."""
-        top = self._top
-        for key, value in chunk.items():
-            if value is not None and key not in _NOT_TOP_LEVEL:
-                top[key] = value
-        usage = chunk.get("usage")
-        if usage and isinstance(usage, dict):
-            self._usage.update({key: value for key, value in usage.items() if value is not None})
+        around = {**chunk}
+        entries = around.pop("choices", None)
+        # Most chunks of a stream differ in their choices only.
+        if around != self._latest:
+            self._latest = around
+            self._add_around(around)
         deltas: list[Delta] = []
-        entries = chunk.get("choices")
         if not isinstance(entries, list):
             return deltas
         for place, entry in enumerate(entries):
@@ -158,6 +154,15 @@ class Accumulator:
                 if delta is not None:
                     deltas.append(delta)
         return deltas
+
+    def _add_around(self, around: Mapping[str, Any]) -> None:
+        """Take in what a chunk says beside its choices."""
+        for key, value in around.items():
+            if value is not None and key not in _NOT_TOP_LEVEL:
+                self._top[key] = value
+        usage = around.get("usage")
+        if usage and isinstance(usage, dict):
+            self._usage.update({key: value for key, value in usage.items() if value is not None})
 
     def _add_choice(self, entry: dict[str, Any], place: int) -> Delta | None:
         index = entry.get("index")

@@ -233,22 +233,22 @@ class OpenRouterClient(_Client):
         return self._http_client if self._http_client is not None else sync_client()
 
     def _run(self, operation: Operation[T]) -> T:
+        from openrouter_routing._attempts import retried
+
+        try:
+            return retried(operation.call, lambda: self._send(operation))
+        except errors.OpenRouterError as error:
+            error.retries = operation.call.retries
+            raise
+
+    def _send(self, operation: Operation[T]) -> T:
         from openrouter_routing import _transport as transport
 
-        call = operation.call
-        try:
-            for attempt in transport.attempts(call):
-                with attempt:
-                    call.begin(attempt.num)
-                    http = self._http()
-                    with transport.connection_errors(call):
-                        request = http.build_request(**transport.request_arguments(call))
-                        response = http.send(request, stream=True, follow_redirects=False)
-                    return operation.read(response, transport.read_body(call, response))
-        except errors.OpenRouterError as error:
-            error.retries = call.retries
-            raise
-        raise transport.no_attempt(call)
+        call, http = operation.call, self._http()
+        with transport.connection_errors(call):
+            request = http.build_request(**transport.request_arguments(call))
+            response = http.send(request, stream=True, follow_redirects=False)
+        return operation.read(response, transport.read_body(call, response))
 
 
 class AsyncOpenRouterClient(_Client):
@@ -355,19 +355,19 @@ class AsyncOpenRouterClient(_Client):
         return self._http_client if self._http_client is not None else await async_client()
 
     async def _run(self, operation: Operation[T]) -> T:
+        from openrouter_routing._attempts import aretried
+
+        try:
+            return await aretried(operation.call, lambda: self._send(operation))
+        except errors.OpenRouterError as error:
+            error.retries = operation.call.retries
+            raise
+
+    async def _send(self, operation: Operation[T]) -> T:
         from openrouter_routing import _transport as transport
 
-        call = operation.call
-        try:
-            async for attempt in transport.attempts(call):
-                with attempt:
-                    call.begin(attempt.num)
-                    http = await self._http()
-                    with transport.connection_errors(call):
-                        request = http.build_request(**transport.request_arguments(call))
-                        response = await http.send(request, stream=True, follow_redirects=False)
-                    return operation.read(response, await transport.aread_body(call, response))
-        except errors.OpenRouterError as error:
-            error.retries = call.retries
-            raise
-        raise transport.no_attempt(call)
+        call, http = operation.call, await self._http()
+        with transport.connection_errors(call):
+            request = http.build_request(**transport.request_arguments(call))
+            response = await http.send(request, stream=True, follow_redirects=False)
+        return operation.read(response, await transport.aread_body(call, response))

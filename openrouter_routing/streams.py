@@ -22,14 +22,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from openrouter_routing import errors
+from openrouter_routing._attempts import aretried, retried
 from openrouter_routing._call import Call
 from openrouter_routing._stream_reader import StreamReader
 from openrouter_routing._transport import (
     aread_body,
-    attempts,
     connection_error,
     is_transport_error,
-    no_attempt,
     read_body,
     request_arguments,
     without_request,
@@ -180,8 +179,7 @@ class ChatStream(_Stream):
 
     def _run(self) -> Generator[Delta, None, None]:
         try:
-            deltas = self._attempt()
-            yield from deltas
+            yield from retried(self._call, self._attempt)
             if self._reader is not None:
                 self._ended(self._reader)
         except OpenRouterError as error:
@@ -192,15 +190,8 @@ class ChatStream(_Stream):
             self._abandoned()
 
     def _attempt(self) -> Iterator[Delta]:
-        for attempt in attempts(self._call):
-            with attempt:
-                self._call.begin(attempt.num)
-                self._reader = None
-                return self._first(self._answer())
-        raise no_attempt(self._call)
-
-    def _first(self, deltas: Generator[Delta, None, None]) -> Iterator[Delta]:
         """Send the request and wait for the first piece of its answer: up to here it may be sent again."""
+        deltas = self._answer()
         try:
             first = next(deltas, None)
             if first is None and self._reader is not None:
@@ -214,6 +205,7 @@ class ChatStream(_Stream):
 
     def _answer(self) -> Generator[Delta, None, None]:
         """Yield all deltas of one attempt."""
+        self._reader = None
         response = self._open()
         reader = self._new_reader(response)
         if not _is_event_stream(response):
@@ -315,7 +307,7 @@ class AsyncChatStream(_Stream):
 
     async def _run(self) -> AsyncGenerator[Delta, None]:
         try:
-            first, rest = await self._attempt()
+            first, rest = await aretried(self._call, self._attempt)
             async with contextlib.aclosing(rest):
                 if first is not None:
                     yield first
@@ -331,17 +323,8 @@ class AsyncChatStream(_Stream):
             self._abandoned()
 
     async def _attempt(self) -> tuple[Delta | None, AsyncGenerator[Delta, None]]:
-        async for attempt in attempts(self._call):
-            with attempt:
-                self._call.begin(attempt.num)
-                self._reader = None
-                return await self._first(self._answer())
-        raise no_attempt(self._call)
-
-    async def _first(
-        self, deltas: AsyncGenerator[Delta, None]
-    ) -> tuple[Delta | None, AsyncGenerator[Delta, None]]:
         """Send the request and wait for the first piece of its answer: up to here it may be sent again."""
+        deltas = self._answer()
         try:
             first = await anext(deltas, None)
             if first is None and self._reader is not None:
@@ -354,6 +337,7 @@ class AsyncChatStream(_Stream):
         return first, deltas
 
     async def _answer(self) -> AsyncGenerator[Delta, None]:
+        self._reader = None
         """Yield all deltas of one attempt."""
         response = await self._open()
         reader = self._new_reader(response)

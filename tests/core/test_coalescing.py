@@ -49,8 +49,8 @@ END = event('{"content":""}', ',"finish_reason":"stop"') + b"data: [DONE]\n\n"
 def told(delta: Delta) -> list[tuple[str, object]]:
     return [
         (name, getattr(delta, name))
-        for name in Delta.__slots__
-        if name != "index" and getattr(delta, name) not in ("", (), None)
+        for name in ("content", *Delta.__annotations__)
+        if getattr(delta, name) not in ("", (), None)
     ]
 
 

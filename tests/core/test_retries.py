@@ -16,7 +16,7 @@ from openrouter_routing import (
     ResponseParseError,
     StreamInterruptedError,
 )
-from openrouter_routing._transport import BACKOFF_CAP, BACKOFF_START
+from openrouter_routing._attempts import BACKOFF_CAP, BACKOFF_START
 from tests.asking import KEY, STREAMED, WAYS, WHOLE, ask
 from tests.scripted_server import (
     CLOSE,
