@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from langchain_openrouter_routing import structured
 from langchain_openrouter_routing._chat_fields import ChatFields
-from langchain_openrouter_routing._connection import veil
+from langchain_openrouter_routing._connection import only_set, veil
 from langchain_openrouter_routing.answers import PROVIDER, chat_result, chunk_of, last_chunk
 from langchain_openrouter_routing.binding import ModelBinding
 from langchain_openrouter_routing.cache_key import request_key
@@ -317,9 +317,7 @@ class ChatOpenRouter(ChatFields):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        told = {
-            name: value for name in PARAMETERS if (value := getattr(self, name, None)) is not None
-        }
+        told = only_set(self.__dict__, PARAMETERS)
         preferences = self._instance_preferences().to_wire()
         return {"model": self.model, "base_url": self.base_url, **told, **preferences}
 

