@@ -144,7 +144,7 @@ def client_settings(model: Any) -> ClientSettings:
         api_key=model.api_key,
         base_url=model.api_base,
         headers={name: value.get_secret_value() for name, value in model.default_headers.items()},
-        **{name: getattr(model, name) for name in SETTINGS if name in type(model).model_fields},
+        **{name: model.__dict__.get(name) for name in SETTINGS},
     )
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from dataclasses import fields as dataclass_fields
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -252,21 +252,32 @@ def checked_base_url(url: str) -> str:
     Raises:
         BadRequestError: It has no scheme or no host, or it holds a password.
     """
+    if not isinstance(url, str):
+        raise _no_address(url)
+    return _without_slash(url)
+
+
+@lru_cache
+def _without_slash(url: str) -> str:
     try:
         parts = urlsplit(url.strip())
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except (ValueError, AttributeError):
+    except ValueError:
         usable = False
     if not usable:
-        raise BadRequestError(
-            f"base_url must be an address such as {BASE_URL!r}, with http:// or https://; got {url!r}"
-        )
+        raise _no_address(url)
     if parts.username is not None or parts.password is not None:
         raise BadRequestError(
             f"base_url shows in logs and errors, so it may hold no password: write {parts.hostname!r} without it, "
             "and pass headers={'Authorization': 'Basic ...'}"
         )
     return url.strip().rstrip("/")
+
+
+def _no_address(url: object) -> BadRequestError:
+    return BadRequestError(
+        f"base_url must be an address such as {BASE_URL!r}, with http:// or https://; got {url!r}"
+    )
 
 
 def check_seconds(name: str, value: Any, *, needed: bool = False) -> None:
@@ -318,10 +329,11 @@ def settings_from(base: ClientSettings | None = None, **fields: Any) -> ClientSe
         given["app_categories"] = tuple(given["app_categories"])
     if base is not None:
         return replace(base, **given) if given else base
-    given.setdefault("base_url", base_url_from_environment())
+    if "base_url" not in given:
+        given["base_url"] = base_url_from_environment()
     for name in ("app_url", "app_title"):
-        if value := os.environ.get(f"OPENROUTER_{name.upper()}"):
-            given.setdefault(name, value)
+        if name not in given and (value := os.environ.get(f"OPENROUTER_{name.upper()}")):
+            given[name] = value
     return ClientSettings(**given)
 
 
