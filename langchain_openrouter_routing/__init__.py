@@ -46,16 +46,19 @@ if TYPE_CHECKING:
     from langchain_openrouter_routing.embeddings import OpenRouterEmbeddings
     from langchain_openrouter_routing.middleware import RoutingMiddleware
     from langchain_openrouter_routing.rerank import OpenRouterRerank
+    from langchain_openrouter_routing.tracing import OpenRouterTracer
 
 _LATER = {
     "OpenRouterEmbeddings": "langchain_openrouter_routing.embeddings",
     "OpenRouterRerank": "langchain_openrouter_routing.rerank",
+    "OpenRouterTracer": "langchain_openrouter_routing.tracing",
     "RoutingMiddleware": "langchain_openrouter_routing.middleware",
 }
 __all__ = [
     "ChatOpenRouter",
     "OpenRouterEmbeddings",
     "OpenRouterRerank",
+    "OpenRouterTracer",
     "ProviderPreferences",
     "Route",
     "RoutingMiddleware",

@@ -328,6 +328,18 @@ class ChatOpenRouter(ChatFields):
         params["ls_model_name"] = str(named)
         return params
 
+    def _get_invocation_params(
+        self, stop: list[str] | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        params: dict[str, Any] = super()._get_invocation_params(stop=stop, **kwargs)
+        # Tracers are told these, and headers hold secrets.
+        hidden = {
+            field: dict.fromkeys(headers, "**********")
+            for field in ("default_headers", "extra_headers")
+            if isinstance(headers := params.get(field), Mapping)
+        }
+        return {**params, **hidden}
+
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         with langchain_errors():
             client = self._sync_client()

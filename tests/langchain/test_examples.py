@@ -48,5 +48,6 @@ def test_the_classes_are_those_of_the_package() -> None:
         "ChatOpenRouter",
         "OpenRouterEmbeddings",
         "OpenRouterRerank",
+        "OpenRouterTracer",
         "RoutingMiddleware",
     } <= names
