@@ -1,16 +1,17 @@
-"""LlamaIndex's chat events around a method, and in front of them the one check they cannot make politely."""
+"""LlamaIndex's events around a method, and in front of them what they cannot do: check politely, and hide headers."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar, cast
 
 from llama_index.core.base.llms.types import ChatMessage
-from llama_index.core.llms.callbacks import llm_chat_callback
+from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 
 from openrouter_routing.errors import BadRequestError
+from openrouter_routing.settings import HiddenHeaders
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,18 +25,59 @@ def chat_callback(method: Callable[P, R]) -> Callable[P, R]:
     """
     observed = llm_chat_callback()(method)
 
-    @functools.wraps(method)
     def call(self: Any, messages: Sequence[ChatMessage], **kwargs: Any) -> Any:
-        return observed(self, checked_messages(messages), **kwargs)
+        return observed(self, checked_messages(messages), **_veiled(kwargs))
 
-    @functools.wraps(method)
     async def acall(self: Any, messages: Sequence[ChatMessage], **kwargs: Any) -> Any:
-        return await observed(self, checked_messages(messages), **kwargs)
+        return await observed(self, checked_messages(messages), **_veiled(kwargs))
 
-    wrapper = acall if inspect.iscoroutinefunction(method) else call
+    return _in_place_of(method, call, acall)
+
+
+def completion_callback(method: Callable[P, R]) -> Callable[P, R]:
+    """Emit LlamaIndex's completion events around a method whose first argument is the prompt."""
+    observed = llm_completion_callback()(method)
+
+    def call(self: Any, prompt: str, formatted: bool = False, **kwargs: Any) -> Any:
+        return observed(self, checked_prompt(prompt), formatted, **_veiled(kwargs))
+
+    async def acall(self: Any, prompt: str, formatted: bool = False, **kwargs: Any) -> Any:
+        return await observed(self, checked_prompt(prompt), formatted, **_veiled(kwargs))
+
+    return _in_place_of(method, call, acall)
+
+
+def _in_place_of(
+    method: Callable[P, R], call: Callable[..., Any], acall: Callable[..., Any]
+) -> Callable[P, R]:
+    wrapper = functools.wraps(method)(acall if inspect.iscoroutinefunction(method) else call)
     # LlamaIndex marks the method with `__wrapped__ = True`, which `inspect.signature` would follow to nowhere.
     del wrapper.__wrapped__
     return cast("Callable[P, R]", wrapper)
+
+
+class VeiledHeaders(dict[str, str]):
+    """Headers as observers see them, without their values; what is sent is in `headers`."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        super().__init__(dict.fromkeys(headers, "**********"))
+        self.headers = HiddenHeaders(headers)
+
+
+def _veiled(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Hide the values of a call's headers from the events, which carry all its keywords."""
+    headers = kwargs.get("extra_headers")
+    if not isinstance(headers, Mapping) or isinstance(headers, VeiledHeaders):
+        return kwargs
+    return {**kwargs, "extra_headers": VeiledHeaders(headers)}
+
+
+def unveiled(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return the keywords of a call with the headers to send."""
+    headers = kwargs.get("extra_headers")
+    if not isinstance(headers, VeiledHeaders):
+        return kwargs
+    return {**kwargs, "extra_headers": headers.headers}
 
 
 def checked_messages(messages: object) -> list[ChatMessage]:
@@ -58,11 +100,12 @@ def checked_messages(messages: object) -> list[ChatMessage]:
     return checked
 
 
-def checked_prompt(prompt: object) -> None:
-    """Refuse a prompt that is no text.
+def checked_prompt(prompt: object) -> str:
+    """Return the prompt.
 
     Raises:
-        BadRequestError: It is none.
+        BadRequestError: It is no text.
     """
     if not isinstance(prompt, str):
         raise BadRequestError(f"a prompt is a text, got {type(prompt).__name__}")
+    return prompt

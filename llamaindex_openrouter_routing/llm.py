@@ -17,14 +17,13 @@ from llama_index.core.base.llms.types import (
     MessageRole,
 )
 from llama_index.core.instrumentation.events.llm import LLMStructuredPredictEndEvent
-from llama_index.core.llms.callbacks import llm_completion_callback
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.types import Model
 from pydantic import BaseModel, ConfigDict, Field
 
 from llamaindex_openrouter_routing._component import RoutedComponent
-from llamaindex_openrouter_routing._observed import chat_callback, checked_prompt
+from llamaindex_openrouter_routing._observed import chat_callback, completion_callback, unveiled
 from llamaindex_openrouter_routing._streaming import amapped, aresponses_of, mapped, responses_of
 from llamaindex_openrouter_routing.messages import amessages_to_wire, messages_to_wire
 from llamaindex_openrouter_routing.responses import read_response, to_completion
@@ -188,7 +187,7 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
             "max_tokens": self.max_tokens,
             **self.additional_kwargs,
         }
-        return self._with_extra_body({**held, **options})
+        return self._with_extra_body({**held, **unveiled(options)})
 
     # How answers are asked for. The decorated methods below add LlamaIndex's events to these.
 
@@ -216,7 +215,6 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
         return aresponses_of(self._async_client().stream(wire, **self._options(options)))
 
     def _as_messages(self, prompt: str, formatted: bool) -> list[ChatMessage]:
-        checked_prompt(prompt)
         if not formatted and self.completion_to_prompt is not None:
             prompt = self.completion_to_prompt(prompt)
         return [ChatMessage(role=MessageRole.USER, content=prompt)]
@@ -260,19 +258,19 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
         """Answer a conversation piece by piece; see `stream_chat`."""
         return await self._astream_chat(messages, kwargs)
 
-    @llm_completion_callback()
+    @completion_callback
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """Answer a prompt; it is sent as the message of a user. Takes what `chat` takes."""
         return to_completion(self._chat(self._as_messages(prompt, formatted), kwargs))
 
-    @llm_completion_callback()
+    @completion_callback
     async def acomplete(
         self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponse:
         """Answer a prompt; see `complete`."""
         return to_completion(await self._achat(self._as_messages(prompt, formatted), kwargs))
 
-    @llm_completion_callback()
+    @completion_callback
     def stream_complete(
         self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponseGen:
@@ -280,7 +278,7 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
         responses = self._stream_chat(self._as_messages(prompt, formatted), kwargs)
         return mapped(responses, to_completion)
 
-    @llm_completion_callback()
+    @completion_callback
     async def astream_complete(
         self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponseAsyncGen:

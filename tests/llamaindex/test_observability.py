@@ -9,7 +9,7 @@ import pytest
 from llama_index.core import VectorStoreIndex
 from llama_index.core.agent.workflow import AgentOutput, AgentStream, FunctionAgent
 from llama_index.core.base.llms.types import ChatMessage
-from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
+from llama_index.core.callbacks import CallbackManager, LlamaDebugHandler, TokenCountingHandler
 from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.events.exception import ExceptionEvent
@@ -92,6 +92,33 @@ async def test_completion_events_come_without_chat_events(llm: OpenRouter, event
     assert events.of(LLMChatStartEvent) == []
     for event in events.of(LLMCompletionEndEvent):
         assert event.response.raw["provider"] == "OpenAI"
+
+
+async def test_no_observer_sees_the_value_of_a_header(
+    connection: dict[str, Any], server: ScriptedServer, events: Events
+) -> None:
+    debug = LlamaDebugHandler(print_trace_on_end=False)
+    headers = {"X-Own": "own-secret"}
+    llm = OpenRouter(
+        "openai/gpt-5-mini",
+        callback_manager=CallbackManager([debug]),
+        default_headers=headers,
+        **connection,
+    )
+    given: dict[str, Any] = {"extra_headers": {"X-Other": "other-secret"}}
+    llm.chat(MESSAGES, **given)
+    await llm.achat(MESSAGES, **given)
+    list(llm.stream_chat(MESSAGES, **given))
+    [_ async for _ in await llm.astream_chat(MESSAGES, **given)]
+    llm.complete("Hi", **given)
+    await llm.acomplete(prompt="Hi", **given)
+    list(llm.stream_complete("Hi", **given))
+    [_ async for _ in await llm.astream_complete("Hi", **given)]
+    assert [request.headers["x-other"] for request in server.requests] == ["other-secret"] * 8
+    assert server.requests[0].headers["x-own"] == "own-secret"
+    seen = str([event.model_dump() for event in events.seen]) + str(debug.get_events())
+    assert "X-Other" in seen
+    assert "-secret" not in seen
 
 
 def test_structured_events(llm: OpenRouter, events: Events) -> None:
