@@ -9,7 +9,7 @@ READY := .venv/.ready
 LIVE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test contract lint types build check lock notebooks compare bench guard conformance reliability soak clean
+.PHONY: help demo test contract lint types build check lock floors notebooks compare bench guard conformance reliability soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -25,8 +25,8 @@ ifneq ($(UV),)
 	@VIRTUAL_ENV="$(CURDIR)/.venv" uv pip install --quiet --no-deps -e .
 else
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -e .
 endif
 	@touch "$(READY)"
 
@@ -56,6 +56,14 @@ lock: ## write requirements.lock anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --all-extras --group dev \
 	  pyproject.toml -o requirements.lock
 
+floors: ## run the tests on the lowest versions that pyproject.toml promises (needs uv)
+	@uv venv --quiet --allow-existing --python "$(PYTHON)" .cache/floors
+	@uv pip compile --quiet --resolution lowest-direct --python-version 3.11 --all-extras --group dev \
+	  pyproject.toml -o .cache/floors/requirements.txt
+	@VIRTUAL_ENV=.cache/floors UV_LINK_MODE=copy uv pip sync --quiet .cache/floors/requirements.txt
+	@VIRTUAL_ENV=.cache/floors uv pip install --quiet --no-deps -e .
+	@.cache/floors/bin/python -m pytest -q -n auto
+
 notebooks: $(READY) ## execute the cookbook in place
 	@$(BIN)/python -m tests.notebooks cookbook
 
@@ -78,4 +86,4 @@ conformance: $(READY) ## run LlamaIndex's two OpenRouter LLMs through the confor
 	@$(BIN)/python -m benchmarks.conformance
 
 clean: ## remove the environment and everything built
-	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .cache .benchmarks
+	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .cache

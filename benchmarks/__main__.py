@@ -14,8 +14,8 @@ import sys
 from benchmarks.cases import CASES, Case
 from benchmarks.clients import CLIENTS
 from benchmarks.document import write_numbers
-from benchmarks.environment import ready_python
 from benchmarks.guard import guard
+from benchmarks.peers import peer_python
 from benchmarks.rounds import FLOOR_OF, progress, run_case, run_imports, workers
 from benchmarks.table import OURS, described, report
 
@@ -27,7 +27,7 @@ def main() -> None:
     arguments = _arguments()
     if arguments.guard:
         sys.exit(guard(sys.executable, write=arguments.write))
-    python = sys.executable if arguments.here else ready_python()
+    python = sys.executable if arguments.here else str(peer_python())
     names = arguments.client or list(CLIENTS)
     if arguments.quick:
         names = [name for name in names if name in OURS or name in FLOOR_OF.values()]

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from importlib import metadata
 
-from benchmarks.environment import ready_python
+from benchmarks.peers import peer_python
 from benchmarks.rounds import ROOT
 
 CLASSES = ("llamaindex_openrouter_routing:OpenRouter", "llama_index.llms.openrouter:OpenRouter")
@@ -24,7 +24,7 @@ llama-index-llms-openrouter 0.6.0.
 
 def main() -> int:
     """Run the suite over both classes and write the page; the exit code is that of ours."""
-    command = [ready_python(), "-m", "tests.llamaindex.conformance", "--markdown"]
+    command = [str(peer_python()), "-m", "tests.llamaindex.conformance", "--markdown"]
     for name in CLASSES:
         command += ["--class", name]
     # The other package's clients complain on stderr while they are torn down.

@@ -21,12 +21,13 @@ class OpenRouterTracer(LangChainTracer):
     adds those counts up and refuses all but whole numbers. So it goes into the trace and stays out of the message.
 
     Hand it to the outermost call; runs below inherit it, and the tracer that `LANGSMITH_TRACING` would add stays away.
-    It takes what `LangChainTracer` takes.
+    It takes what `LangChainTracer` takes: without a `client` it uses the one that the environment describes.
 
     Example:
         >>> from langsmith import Client
         >>> from langchain_openrouter_routing import ChatOpenRouter
-        >>> tracer = OpenRouterTracer(project_name="bern", client=Client(api_key="lsv2-..."))
+        >>> client = Client("https://eu.api.smith.langchain.com", api_key="lsv2-...", auto_batch_tracing=False)
+        >>> tracer = OpenRouterTracer(project_name="bern", client=client)
         >>> llm = ChatOpenRouter(model="openai/gpt-5-mini")
         >>> answer = llm.invoke("Where is Bern?", config={"callbacks": [tracer]})  # doctest: +SKIP
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,13 +63,15 @@ def guarded() -> Iterator[Emulator]:
 
 @pytest.fixture(scope="session")
 def sdk_newest_process(shared_emulator: Emulator, newest: Path) -> Iterator[ForeignClient]:
-    with ForeignClient(newest, "openrouter_client.py", shared_emulator) as client:
+    with ForeignClient(newest, "openrouter_client.py", shared_emulator, "openrouter") as client:
         yield client
 
 
 @pytest.fixture(scope="session")
 def sdk_older_process(shared_emulator: Emulator, with_langchain: Path) -> Iterator[ForeignClient]:
-    with ForeignClient(with_langchain, "openrouter_client.py", shared_emulator) as client:
+    with ForeignClient(
+        with_langchain, "openrouter_client.py", shared_emulator, "openrouter"
+    ) as client:
         yield client
 
 
@@ -80,7 +83,7 @@ def sdk(request: pytest.FixtureRequest, emulator: Emulator) -> ForeignClient:
 
 @pytest.fixture(scope="session")
 def openai_process(shared_emulator: Emulator, newest: Path) -> Iterator[ForeignClient]:
-    with ForeignClient(newest, "openai_client.py", shared_emulator) as client:
+    with ForeignClient(newest, "openai_client.py", shared_emulator, "openai") as client:
         yield client
 
 
@@ -91,7 +94,8 @@ def openai(openai_process: ForeignClient, emulator: Emulator) -> ForeignClient:
 
 @pytest.fixture(scope="session")
 def llamaindex_process(shared_emulator: Emulator, newest: Path) -> Iterator[ForeignClient]:
-    with ForeignClient(newest, "llamaindex_client.py", shared_emulator) as client:
+    script, package = "llamaindex_client.py", "llama_index.llms.openrouter"
+    with ForeignClient(newest, script, shared_emulator, package) as client:
         yield client
 
 
@@ -102,10 +106,27 @@ def llamaindex(llamaindex_process: ForeignClient, emulator: Emulator) -> Foreign
 
 @pytest.fixture(scope="session")
 def langchain_process(shared_emulator: Emulator, with_langchain: Path) -> Iterator[ForeignClient]:
-    with ForeignClient(with_langchain, "langchain_client.py", shared_emulator) as client:
+    script, package = "langchain_client.py", "langchain_openrouter"
+    with ForeignClient(with_langchain, script, shared_emulator, package) as client:
         yield client
 
 
 @pytest.fixture
 def langchain(langchain_process: ForeignClient, emulator: Emulator) -> ForeignClient:
     return langchain_process
+
+
+@pytest.fixture(scope="session")
+def migrated_langchain(shared_emulator: Emulator) -> Iterator[ForeignClient]:
+    """The same code with the other import, in this environment."""
+    script, package = "langchain_client.py", "langchain_openrouter_routing"
+    with ForeignClient(sys.executable, script, shared_emulator, package) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def migrated_llamaindex(shared_emulator: Emulator) -> Iterator[ForeignClient]:
+    """The same code with the other import, in this environment."""
+    script, package = "llamaindex_client.py", "llamaindex_openrouter_routing"
+    with ForeignClient(sys.executable, script, shared_emulator, package) as client:
+        yield client

@@ -7,7 +7,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks.peers import peer_python
+from benchmarks.peers import python_with
 
 # langchain-openrouter wants an `openrouter` below 1, so it cannot share with the newest one.
 ENVIRONMENTS = {
@@ -26,7 +26,7 @@ def python_of(name: str) -> Path:
     Raises:
         subprocess.CalledProcessError: pip could not install its packages.
     """
-    return peer_python(ENVIRONMENTS[name], name)
+    return python_with(name, ENVIRONMENTS[name])
 
 
 def main() -> int:

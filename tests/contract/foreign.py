@@ -51,9 +51,10 @@ class ForeignClient:
         python: The interpreter of its environment.
         script: The file in `clients` that drives the client.
         emulator: What it talks to.
+        package: Where it takes the model from, which is all that changes when code moves to another package.
     """
 
-    def __init__(self, python: Path, script: str, emulator: Emulator) -> None:
+    def __init__(self, python: Path | str, script: str, emulator: Emulator, package: str) -> None:
         self._emulator = emulator
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in __exit__
         kept = {
@@ -63,7 +64,7 @@ class ForeignClient:
             and not name.lower().endswith("_proxy")
         }
         self._process = subprocess.Popen(
-            [python, CLIENTS / script, emulator.base_url, KEY],
+            [python, CLIENTS / script, emulator.base_url, KEY, package],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -1,7 +1,7 @@
 """Code written for `llama_index.llms.openrouter.OpenRouter` after changing the import: what it then sends.
 
-`sent_by_peer` are the bodies that version 0.6.0 of the other package sends for the same code, as recorded. The
-intended differences are listed by name; everything else has to be equal.
+`sent_by_peer` are the bodies that version 0.6.0 of the other package sends for the same code. The intended differences
+are listed by name; everything else has to be equal. `tests/contract/test_migration.py` runs both packages side by side.
 """
 
 from __future__ import annotations

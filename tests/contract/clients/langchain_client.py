@@ -1,14 +1,16 @@
-"""LangChain with the OpenRouter model that people use today."""
+"""LangChain with the OpenRouter model that people use today, or with ours: only the import differs."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from langchain_core.messages import AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.tools import tool
-from langchain_openrouter import ChatOpenRouter
-from protocol import KEY, URL, serve
+from protocol import KEY, PACKAGE, URL, serve
 from pydantic import BaseModel, Field
+
+ChatOpenRouter = import_module(PACKAGE).ChatOpenRouter
 
 
 class Trip(BaseModel):
@@ -24,8 +26,8 @@ def get_weather(city: str) -> str:
     return f"17 degrees and rain in {city}"
 
 
-def _llm(key: str = KEY, url: str = URL, **fields: Any) -> ChatOpenRouter:
-    return ChatOpenRouter(api_key=key, base_url=url, max_retries=0, **fields)
+def _llm(key: str = KEY, url: str = URL, **fields: Any) -> Any:
+    return ChatOpenRouter(**{"api_key": key, "base_url": url, "max_retries": 0, **fields})
 
 
 def _told(message: Any) -> dict[str, Any]:
@@ -79,6 +81,10 @@ def stream_tools(prompt: str, **fields: Any) -> Any:
     return _whole(list(_llm(**fields).bind_tools([get_weather]).stream(prompt)))
 
 
+def forced(prompt: str, choice: Any, **fields: Any) -> Any:
+    return _told(_llm(**fields).bind_tools([get_weather], tool_choice=choice).invoke(prompt))
+
+
 def structured(prompt: str, method: Any, **fields: Any) -> Any:
     trip = _llm(**fields).with_structured_output(Trip, method=method).invoke(prompt)
     assert isinstance(trip, Trip)
@@ -87,5 +93,5 @@ def structured(prompt: str, method: Any, **fields: Any) -> Any:
 
 if __name__ == "__main__":
     serve(
-        chat, chat_async, stream, stream_async, batch, tools, stream_tools, structured
+        chat, chat_async, stream, stream_async, batch, tools, stream_tools, forced, structured
     )  # fmt: skip

@@ -1,17 +1,19 @@
-"""LlamaIndex with the OpenRouter model that people use today."""
+"""LlamaIndex with the OpenRouter model that people use today, or with ours: only the import differs."""
 
 from __future__ import annotations
 
 import asyncio
+from importlib import import_module
 from typing import Any
 
 from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools import FunctionTool
-from llama_index.llms.openrouter import OpenRouter
-from protocol import KEY, URL, serve
+from protocol import KEY, PACKAGE, URL, serve
 from pydantic import BaseModel
+
+OpenRouter = import_module(PACKAGE).OpenRouter
 
 
 class Trip(BaseModel):
@@ -29,10 +31,9 @@ def get_weather(city: str) -> str:
 TOOL = FunctionTool.from_defaults(get_weather)
 
 
-def _llm(key: str = KEY, url: str = URL, **fields: Any) -> OpenRouter:
-    return OpenRouter(
-        api_key=key, api_base=url, max_retries=0, is_function_calling_model=True, **fields
-    )
+def _llm(key: str = KEY, url: str = URL, **fields: Any) -> Any:
+    given = {"max_retries": 0, "is_function_calling_model": True, **fields}
+    return OpenRouter(api_key=key, api_base=url, **given)
 
 
 def _asked(prompt: str) -> list[ChatMessage]:
@@ -40,7 +41,11 @@ def _asked(prompt: str) -> list[ChatMessage]:
 
 
 def _told(response: ChatResponse) -> dict[str, Any]:
-    return {"text": response.message.content, "raw": response.raw.model_dump(mode="json")}  # type: ignore[union-attr]
+    raw: Any = response.raw
+    return {
+        "text": response.message.content,
+        "raw": raw if isinstance(raw, dict) else raw.model_dump(mode="json"),
+    }
 
 
 def chat(prompt: str, call: dict[str, Any] | None = None, **fields: Any) -> Any:

@@ -10,7 +10,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-URL, KEY = sys.argv[1:3]
+URL, KEY, PACKAGE = sys.argv[1:4]
+"""Where to ask, with which key, and which package to take the model from."""
 
 
 def serve(*cases: Callable[..., Any]) -> None:
