@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import httpx
 from llama_index.core.schema import BaseComponent
 from pydantic import ConfigDict, Field, field_serializer
 
@@ -20,12 +19,22 @@ from openrouter_routing.preferences import (
 from openrouter_routing.resolution import combine_policies, merge, policy_of
 from openrouter_routing.settings import OnViolation, Secret, as_secret
 
+if TYPE_CHECKING:
+    import httpx
+
+    Timeout = float | httpx.Timeout
+else:
+    # Naming it would import httpx, and its command line with it, before there is anything to send. The core checks it.
+    Timeout = Any
+
 
 def _typed(fields: dict[str, Any]) -> dict[str, Any]:
     """Turn what a caller may write for a field into what the field holds."""
     if fields.get("api_key") is not None:
         fields["api_key"] = as_secret(fields["api_key"])
     if isinstance(fields.get("timeout"), dict):
+        import httpx
+
         fields["timeout"] = httpx.Timeout(**fields["timeout"])
     if isinstance(fields.get("app_categories"), tuple):
         fields["app_categories"] = list(fields["app_categories"])
@@ -67,7 +76,7 @@ class RoutedComponent(BaseComponent):
     app_categories: list[str] | None = Field(
         default=None, description="Your application's categories."
     )
-    timeout: float | httpx.Timeout | None = Field(
+    timeout: Timeout | None = Field(
         default=None, description="Seconds to wait for the next bytes; 600 unless set."
     )
     max_retries: int | None = Field(
@@ -147,10 +156,10 @@ class RoutedComponent(BaseComponent):
         return plain(preferences)
 
     @field_serializer("timeout", return_type=Any)
-    def _dump_timeout(
-        self, timeout: float | httpx.Timeout | None
-    ) -> float | dict[str, float | None] | None:
-        return timeout.as_dict() if isinstance(timeout, httpx.Timeout) else timeout
+    def _dump_timeout(self, timeout: Timeout | None) -> float | dict[str, float | None] | None:
+        return (
+            timeout if timeout is None or isinstance(timeout, (int, float)) else timeout.as_dict()
+        )
 
     def with_routing(
         self,

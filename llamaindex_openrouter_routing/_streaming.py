@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from llama_index.core.base.llms.types import ChatResponse, ChatResponseAsyncGen, ChatResponseGen
 
 from llamaindex_openrouter_routing.responses import StreamedResponse
-from openrouter_routing.streams import AsyncChatStream, ChatStream
+
+if TYPE_CHECKING:
+    from openrouter_routing.streams import AsyncChatStream, ChatStream
 
 R = TypeVar("R")
 

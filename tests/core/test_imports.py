@@ -52,6 +52,20 @@ def test_an_adapter_imports_neither_the_other_framework_nor_the_extras(
 
 
 @pytest.mark.parametrize(
+    ("adapter", "framework"),
+    [
+        ("langchain_openrouter_routing", "langchain_core.language_models.chat_models"),
+        ("llamaindex_openrouter_routing", "llama_index.core.llms.function_calling"),
+    ],
+)
+def test_an_adapter_imports_no_transport_that_its_framework_does_not(
+    adapter: str, framework: str
+) -> None:
+    transports = (*TRANSPORTS, "httpx_sse")
+    assert _loaded_by(adapter, transports) == _loaded_by(framework, transports)
+
+
+@pytest.mark.parametrize(
     ("module", "missing", "extra"),
     [
         ("langchain_openrouter_routing", "langchain_core", "langchain"),
