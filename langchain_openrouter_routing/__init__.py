@@ -13,8 +13,8 @@ public, so it is yours to write:
         "langchain_openrouter_routing", "ChatOpenRouter", lambda cls, **fields: cls(**fields)
     )
 
-Importing the package registers its block translator with LangChain. All but the chat model is imported when it is asked
-for; `RoutingMiddleware` needs `langchain` itself.
+Importing the package registers its block translator with LangChain. All but the chat model is imported when it is
+needed; `RoutingMiddleware` needs `langchain` itself.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ except ModuleNotFoundError as missing:
 
 from langchain_openrouter_routing import blocks as _blocks  # noqa: F401  # registers the translator
 from langchain_openrouter_routing.chat_model import ChatOpenRouter
-from langchain_openrouter_routing.structured import StructuredOutputError
 from openrouter_routing import (
     ProviderPreferences,
     Route,
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from langchain_openrouter_routing.embeddings import OpenRouterEmbeddings
     from langchain_openrouter_routing.middleware import RoutingMiddleware
     from langchain_openrouter_routing.rerank import OpenRouterRerank
+    from langchain_openrouter_routing.structured import StructuredOutputError
     from langchain_openrouter_routing.tracing import OpenRouterTracer
 
 _LATER = {
@@ -53,6 +53,7 @@ _LATER = {
     "OpenRouterRerank": "langchain_openrouter_routing.rerank",
     "OpenRouterTracer": "langchain_openrouter_routing.tracing",
     "RoutingMiddleware": "langchain_openrouter_routing.middleware",
+    "StructuredOutputError": "langchain_openrouter_routing.structured",
 }
 __all__ = [
     "ChatOpenRouter",

@@ -16,7 +16,12 @@ from langchain_openrouter_routing._connection import (
     plain_preference,
 )
 from langchain_openrouter_routing.errors import BadRequestError, langchain_errors
-from openrouter_routing.preferences import PROVIDER_FIELDS, RoutingPreferences, preferences_of
+from openrouter_routing.preferences import (
+    NO_PREFERENCES,
+    PROVIDER_FIELDS,
+    RoutingPreferences,
+    preferences_of,
+)
 from openrouter_routing.reasoning_options import Reasoning, check_reasoning
 from openrouter_routing.request import OPTIONS, PARAMETERS, check_fallbacks
 from openrouter_routing.settings import hide_secrets
@@ -171,7 +176,7 @@ class ChatFields(Connection, BaseChatModel):
         """Return the preferences that the environment named when the model was made."""
         if self.session_id and "session_id" not in self.model_fields_set:
             return preferences_of(session_id=self.session_id)
-        return RoutingPreferences()
+        return NO_PREFERENCES
 
     def _call_options(self, stop: list[str] | None, call: Mapping[str, Any]) -> dict[str, Any]:
         """Return all options of one request: the model's own, and over them those of the call.

@@ -22,6 +22,7 @@ from langchain_openrouter_routing.errors import BadRequestError, langchain_error
 from openrouter_routing import _vocabulary as vocabulary
 from openrouter_routing.client import AsyncOpenRouterClient, OpenRouterClient
 from openrouter_routing.preferences import (
+    NO_PREFERENCES,
     PROVIDER_FIELDS,
     ROUTING_FIELDS,
     ProviderPreferences,
@@ -257,7 +258,7 @@ class Connection(BaseModel):
 
     def _environment_preferences(self) -> RoutingPreferences:
         """Return the preferences that the environment named when the object was made."""
-        return RoutingPreferences()
+        return NO_PREFERENCES
 
     @classmethod
     def _preference_fields(cls) -> tuple[str, ...]:

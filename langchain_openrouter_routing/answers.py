@@ -6,6 +6,7 @@ exactly one chunk (`model_name` on the first that knows it, the rest on the last
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall, ToolCall
@@ -159,6 +160,31 @@ def _llm_output(completion: Completion) -> dict[str, Any]:
         "cost": completion.route.cost,
     }
     return {name: value for name, value in told.items() if value is not None}
+
+
+def combined_output(outputs: Iterable[Mapping[str, Any] | None], model: str) -> dict[str, Any]:
+    """Add up the outputs of several requests: tokens and cost, and the model where all have the same.
+
+    Args:
+        outputs: What `chat_result` put into `llm_output`, for each request.
+        model: The model that was asked for.
+    """
+    told = [output for output in outputs if output]
+    usage: dict[str, Any] = {}
+    for output in told:
+        _add_up(usage, output.get("token_usage") or {})
+    models = {output["model_name"] for output in told if "model_name" in output}
+    combined = {"token_usage": usage, "model_name": models.pop() if len(models) == 1 else model}
+    costs = [output["cost"] for output in told if output.get("cost") is not None]
+    return {**combined, "cost": sum(costs)} if costs else combined
+
+
+def _add_up(total: dict[str, Any], usage: Mapping[str, Any]) -> None:
+    for name, value in usage.items():
+        if isinstance(value, Mapping):
+            _add_up(total.setdefault(name, {}), value)
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            total[name] = total.get(name, 0) + value
 
 
 def _additional(choice: Choice) -> dict[str, Any]:

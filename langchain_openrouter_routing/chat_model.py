@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LanguageModelInput, ModelProfile
@@ -12,23 +12,32 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableConfig
-from langchain_core.runnables.configurable import RunnableConfigurableFields
-from langchain_core.runnables.utils import AnyConfigurableField
-from langchain_core.tools import BaseTool
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from langchain_openrouter_routing import structured
 from langchain_openrouter_routing._chat_fields import ChatFields
 from langchain_openrouter_routing._connection import only_set, veil
-from langchain_openrouter_routing.answers import PROVIDER, chat_result, chunk_of, last_chunk
-from langchain_openrouter_routing.binding import ModelBinding
+from langchain_openrouter_routing.answers import (
+    PROVIDER,
+    chat_result,
+    chunk_of,
+    combined_output,
+    last_chunk,
+)
 from langchain_openrouter_routing.cache_key import request_key
 from langchain_openrouter_routing.errors import BadRequestError, langchain_errors
 from langchain_openrouter_routing.messages import messages_to_wire
 from langchain_openrouter_routing.profiles import TableProfile, model_profile
-from langchain_openrouter_routing.structured import Method, tool_to_wire
+from langchain_openrouter_routing.tools import is_forced, tool_choice_to_wire, tool_to_wire
 from openrouter_routing import __version__
 from openrouter_routing.request import PARAMETERS
+
+if TYPE_CHECKING:
+    from langchain_core.runnables.configurable import RunnableConfigurableFields
+    from langchain_core.runnables.utils import AnyConfigurableField
+    from langchain_core.tools import BaseTool
+
+    from langchain_openrouter_routing.binding import ModelBinding
+    from langchain_openrouter_routing.structured import Method
 
 
 class ChatOpenRouter(ChatFields):
@@ -221,12 +230,12 @@ class ChatOpenRouter(ChatFields):
         See https://openrouter.ai/docs/features/tool-calling
         """
         wire = [tool_to_wire(tool, strict=strict) for tool in tools]
-        choice = structured.tool_choice_to_wire(tool_choice, wire)
+        choice = tool_choice_to_wire(tool_choice, wire)
         options: dict[str, Any] = {"tools": wire, "tool_choice": choice}
         options["parallel_tool_calls"] = parallel_tool_calls
         bound = {name: value for name, value in options.items() if value is not None}
         model = self
-        if structured.is_forced(choice) and require_parameters is not False:
+        if is_forced(choice) and require_parameters is not False:
             model = self._requiring_parameters()
         return cast("Runnable[LanguageModelInput, AIMessage]", model.bind(**bound, **kwargs))
 
@@ -270,8 +279,10 @@ class ChatOpenRouter(ChatFields):
 
         See https://openrouter.ai/docs/features/structured-outputs
         """
+        from langchain_openrouter_routing.structured import structured_output
+
         model = self if require_parameters is False else self._requiring_parameters()
-        return structured.structured_output(
+        return structured_output(
             model, schema, method=method, include_raw=include_raw, strict=strict, **kwargs
         )
 
@@ -293,6 +304,8 @@ class ChatOpenRouter(ChatFields):
             >>> bound.kwargs
             {'provider': {'sort': 'price'}}
         """
+        from langchain_openrouter_routing.binding import ModelBinding
+
         return ModelBinding(bound=self, kwargs=kwargs, config={})
 
     def with_config(self, config: RunnableConfig | None = None, **kwargs: Any) -> ModelBinding:
@@ -306,6 +319,8 @@ class ChatOpenRouter(ChatFields):
             >>> ChatOpenRouter(model="openai/gpt-5-mini").with_config(tags=["mine"]).config["tags"]
             ['mine']
         """
+        from langchain_openrouter_routing.binding import ModelBinding
+
         both = cast("RunnableConfig", {**(config or {}), **kwargs})
         return ModelBinding(bound=self, kwargs={}, config=both)
 
@@ -347,17 +362,7 @@ class ChatOpenRouter(ChatFields):
             return request_key(client, options, output_version=self.output_version)
 
     def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
-        usage: dict[str, Any] = {}
-        cost = 0.0
-        told = [output for output in llm_outputs if output]
-        for output in told:
-            _add_up(usage, output.get("token_usage") or {})
-            cost += output.get("cost") or 0.0
-        combined: dict[str, Any] = {"token_usage": usage, "model_name": self.model}
-        models = {output["model_name"] for output in told if "model_name" in output}
-        if len(models) == 1:
-            combined["model_name"] = models.pop()
-        return {**combined, "cost": cost} if any("cost" in output for output in told) else combined
+        return combined_output(llm_outputs, self.model)
 
     def _resolve_model_profile(self) -> ModelProfile | None:
         return model_profile(self.model)
@@ -489,11 +494,3 @@ def _for_stream(options: dict[str, Any]) -> dict[str, Any]:
 
 def _as_list(stop: list[str] | str | None) -> list[str] | None:
     return [stop] if isinstance(stop, str) else stop or None
-
-
-def _add_up(total: dict[str, Any], usage: Mapping[str, Any]) -> None:
-    for name, value in usage.items():
-        if isinstance(value, Mapping):
-            _add_up(total.setdefault(name, {}), value)
-        elif isinstance(value, (int, float)) and not isinstance(value, bool):
-            total[name] = total.get(name, 0) + value

@@ -24,7 +24,7 @@ from openrouter_routing._failures import (
     shorten,
 )
 from openrouter_routing.completion import Completion, read_completion
-from openrouter_routing.preferences import ProviderPreferences, RoutingPreferences
+from openrouter_routing.preferences import NO_PREFERENCES, ProviderPreferences, RoutingPreferences
 from openrouter_routing.recording import RouteLog, current_logs
 from openrouter_routing.request import as_sent, build_body, read_options, routing_headers
 from openrouter_routing.resolution import Layer, combine_policies, resolve
@@ -40,8 +40,6 @@ from openrouter_routing.violations import (
 
 if TYPE_CHECKING:
     import httpx
-
-_NOTHING = RoutingPreferences()
 
 
 @dataclass(slots=True)
@@ -312,9 +310,9 @@ def prepare_chat(
     messages: Sequence[Mapping[str, Any]],
     options: Mapping[str, Any],
     *,
-    instance: RoutingPreferences = _NOTHING,
+    instance: RoutingPreferences = NO_PREFERENCES,
     policy: ProviderPreferences | None = None,
-    environment: RoutingPreferences = _NOTHING,
+    environment: RoutingPreferences = NO_PREFERENCES,
     stream: bool = False,
 ) -> Call:
     """Check, resolve and encode a chat request. The enclosing scopes and logs are read here, once.
@@ -361,10 +359,10 @@ def prepare_chat(
 
 def effective_preferences(
     *,
-    instance: RoutingPreferences = _NOTHING,
+    instance: RoutingPreferences = NO_PREFERENCES,
     policy: ProviderPreferences | None = None,
-    environment: RoutingPreferences = _NOTHING,
-    call: RoutingPreferences = _NOTHING,
+    environment: RoutingPreferences = NO_PREFERENCES,
+    call: RoutingPreferences = NO_PREFERENCES,
     call_policy: ProviderPreferences | None = None,
 ) -> tuple[RoutingPreferences, ProviderPreferences | None]:
     """Resolve what one call would send, with the enclosing `routing()` blocks as they are now.
@@ -388,7 +386,7 @@ def prepare(
     path: str,
     body: Mapping[str, Any],
     *,
-    preferences: RoutingPreferences = _NOTHING,
+    preferences: RoutingPreferences = NO_PREFERENCES,
     extra_headers: Mapping[str, str] | None = None,
 ) -> Call:
     """Encode a request that generates something, and is billed.
@@ -423,7 +421,7 @@ def prepare_lookup(settings: ClientSettings, path: str) -> Call:
         headers=settings.request_headers(),
         content=b"",
         model=None,
-        preferences=_NOTHING,
+        preferences=NO_PREFERENCES,
         settings=settings,
         method="GET",
     )

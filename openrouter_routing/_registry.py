@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import ssl
 import threading
 from collections.abc import AsyncGenerator, Hashable
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from openrouter_routing.settings import TIMEOUT
 
 if TYPE_CHECKING:
     import asyncio
+    import ssl
 
     import httpx
 

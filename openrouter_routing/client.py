@@ -14,7 +14,12 @@ from openrouter_routing import errors, operations
 from openrouter_routing._registry import aclose_clients, async_client, close_clients, sync_client
 from openrouter_routing.completion import Completion
 from openrouter_routing.operations import Defaults, Operation
-from openrouter_routing.preferences import ProviderPreferences, RoutingPreferences, preferences_of
+from openrouter_routing.preferences import (
+    NO_PREFERENCES,
+    ProviderPreferences,
+    RoutingPreferences,
+    preferences_of,
+)
 from openrouter_routing.resolution import policy_of
 from openrouter_routing.settings import ClientSettings, hide_secrets, settings_from
 from openrouter_routing.vectors import Embeddings, Ranking
@@ -26,7 +31,6 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 T = TypeVar("T")
-_NOTHING = RoutingPreferences()
 
 
 class _Client:
@@ -38,13 +42,13 @@ class _Client:
         *,
         routing: RoutingPreferences | Mapping[str, Any] | None = None,
         policy: ProviderPreferences | Mapping[str, Any] | None = None,
-        environment: RoutingPreferences = _NOTHING,
+        environment: RoutingPreferences = NO_PREFERENCES,
         **fields: Any,
     ) -> None:
         hide_secrets(fields)
         self.defaults = Defaults(
             settings=settings_from(settings, **fields),
-            instance=preferences_of(routing) if routing is not None else _NOTHING,
+            instance=preferences_of(routing),
             policy=policy_of(policy),
             environment=environment,
         )

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 
-from openrouter_routing.preferences import RoutingPreferences, preferences_of
-
-_NOTHING = RoutingPreferences()
+from openrouter_routing.preferences import NO_PREFERENCES, RoutingPreferences, preferences_of
 
 
 def environment_preferences() -> RoutingPreferences:
@@ -20,4 +18,4 @@ def environment_preferences() -> RoutingPreferences:
         {}
     """
     session_id = os.environ.get("OPENROUTER_SESSION_ID")
-    return preferences_of(session_id=session_id) if session_id else _NOTHING
+    return preferences_of(session_id=session_id) if session_id else NO_PREFERENCES

@@ -349,7 +349,7 @@ class RoutingPreferences(StrictModel):
         return changes
 
 
-NO_PREFERENCES = RoutingPreferences()
+NO_PREFERENCES = RoutingPreferences.model_construct()
 """Preferences that say nothing."""
 PROVIDER_FIELDS = tuple(ProviderPreferences.model_fields)
 """The names of all fields of the `provider` object, in wire order."""

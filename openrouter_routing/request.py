@@ -81,7 +81,7 @@ def read_options(options: Mapping[str, Any]) -> CallOptions:
     return CallOptions(
         model=options.get("model"),
         parameters={name: value for name in PARAMETERS if (value := options.get(name)) is not None},
-        preferences=preferences_of(base, **routing) if routing or base is not None else _NOTHING,
+        preferences=preferences_of(base, **routing),
         policy=policy_of(options.get("policy")),
         extra_body=options.get("extra_body") or {},
         extra_headers=options.get("extra_headers") or {},
@@ -237,5 +237,4 @@ def checked_model(model: object) -> str:
     return model
 
 
-_NOTHING = RoutingPreferences()
 _KNOWN_OPTIONS = frozenset(OPTIONS)

@@ -14,7 +14,12 @@ from types import TracebackType
 from typing import Any
 
 from openrouter_routing._blocks import Block
-from openrouter_routing.preferences import ProviderPreferences, RoutingPreferences, preferences_of
+from openrouter_routing.preferences import (
+    NO_PREFERENCES,
+    ProviderPreferences,
+    RoutingPreferences,
+    preferences_of,
+)
 from openrouter_routing.resolution import combine_policies, merge, policy_of
 
 
@@ -49,7 +54,7 @@ class Scope:
         return self if outer is self.outer else outer.entered(self.block)
 
 
-_NO_SCOPE = Scope(RoutingPreferences(), None)
+_NO_SCOPE = Scope(NO_PREFERENCES, None)
 _scope: ContextVar[Scope] = ContextVar("openrouter_routing_scope", default=_NO_SCOPE)
 
 

@@ -1,0 +1,78 @@
+"""Tools on the way out: what LangChain's users write, as the API takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.utils.function_calling import convert_to_openai_tool
+
+from langchain_openrouter_routing.errors import BadRequestError
+
+if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
+
+
+def tool_to_wire(
+    tool: Mapping[str, Any] | type | Callable[..., Any] | BaseTool, *, strict: bool | None
+) -> dict[str, Any]:
+    """Return a tool as the API takes it.
+
+    Args:
+        tool: A function, class or LangChain tool; a dict of OpenAI's or Anthropic's shape; or a server tool's dict,
+            which is handed on as it is.
+        strict: Whether arguments must follow the schema exactly.
+
+    Example:
+        >>> tool_to_wire({"type": "openrouter:web_search"}, strict=None)
+        {'type': 'openrouter:web_search'}
+    """
+    if not isinstance(tool, Mapping):
+        return convert_to_openai_tool(tool, strict=strict)
+    # "object" is a bare JSON schema; every other type but a function's is a tool of the server's own.
+    if tool.get("type") not in (None, "function", "object") and "input_schema" not in tool:
+        return dict(tool)
+    described = {name: value for name, value in tool.items() if name != "cache_control"}
+    wire = convert_to_openai_tool(described, strict=strict)
+    if "cache_control" in tool:
+        wire = {**wire, "cache_control": tool["cache_control"]}
+    return wire
+
+
+def tool_choice_to_wire(
+    choice: str | bool | Mapping[str, Any] | None, tools: Sequence[Mapping[str, Any]]
+) -> str | dict[str, Any] | None:
+    """Return which tool the model must or may call, as the API takes it; None where nothing was said.
+
+    Raises:
+        BadRequestError: It names a tool that is not there.
+
+    Example:
+        >>> tool_choice_to_wire("any", [{"type": "function", "function": {"name": "now"}}])
+        'required'
+    """
+    if choice is None or choice is False or not tools:
+        return None
+    if choice is True or choice == "any":
+        return "required"
+    if isinstance(choice, Mapping):
+        if choice.get("type") == "tool" and "name" in choice:
+            return _named(choice["name"])
+        return {"any": "required", "auto": "auto", "none": "none"}.get(
+            str(choice.get("type")), dict(choice)
+        )
+    if choice in ("auto", "none", "required"):
+        return choice
+    names = [tool["function"]["name"] for tool in tools if "function" in tool]
+    if choice not in names:
+        raise BadRequestError(f"tool_choice={choice!r} names no tool; there are {names!r}")
+    return _named(choice)
+
+
+def _named(name: str) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name}}
+
+
+def is_forced(choice: str | Mapping[str, Any] | None) -> bool:
+    """Say whether a tool choice leaves the model no other way than to call a tool."""
+    return choice == "required" or isinstance(choice, Mapping)
