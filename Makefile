@@ -34,11 +34,11 @@ demo: $(READY) ## run the main job on the emulator (LIVE=1 with OPENROUTER_API_K
 	@$(BIN)/python -m openrouter_routing.cli.demo $(if $(LIVE),--live)
 
 test: $(READY) ## run the tests (no key, no network)
-	@$(BIN)/python -m pytest -q -n auto
+	@$(BIN)/python -m pytest -n auto
 
 contract: $(READY) ## serve other packages' clients from the emulator (builds their environments once)
 	@$(BIN)/python -m tests.contract.environments
-	@$(BIN)/python -m pytest -q tests/contract
+	@$(BIN)/python -m pytest tests/contract
 
 lint: $(READY) ## ruff: rules and format
 	@$(BIN)/python -m ruff check .
@@ -62,7 +62,7 @@ floors: ## run the tests on the lowest versions that pyproject.toml promises (ne
 	  pyproject.toml -o .cache/floors/requirements.txt
 	@VIRTUAL_ENV=.cache/floors UV_LINK_MODE=copy uv pip sync --quiet .cache/floors/requirements.txt
 	@VIRTUAL_ENV=.cache/floors uv pip install --quiet --no-deps -e .
-	@.cache/floors/bin/python -m pytest -q -n auto
+	@.cache/floors/bin/python -m pytest -n auto
 
 notebooks: $(READY) ## execute the cookbook in place
 	@$(BIN)/python -m tests.notebooks cookbook
