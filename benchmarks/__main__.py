@@ -41,7 +41,7 @@ def main() -> None:
             results.append((case, run_case(case, started, arguments.rounds)))
     if not arguments.case or IMPORT_CASE.name in arguments.case:
         progress(IMPORT_CASE.title)
-        results.append((IMPORT_CASE, run_imports(python, names, min(arguments.rounds, 5))))
+        results.append((IMPORT_CASE, run_imports(python, names, min(arguments.rounds, 9))))
     text = report(results, described(python, arguments.rounds))
     print(text)
     if arguments.write:
@@ -53,7 +53,7 @@ def _arguments() -> argparse.Namespace:
         prog="python -m benchmarks", description="Measure this package beside its peers."
     )
     parser.add_argument("--quick", action="store_true", help="the main rows, without the peers")
-    parser.add_argument("--rounds", type=int, default=9, help="how many rounds (9)")
+    parser.add_argument("--rounds", type=int, default=15, help="how many rounds (15)")
     parser.add_argument("--case", action="append", help="only this row; may be given again")
     parser.add_argument("--client", action="append", choices=CLIENTS, help="only this client")
     parser.add_argument("--here", action="store_true", help="use this Python, peers or not")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 
 from openrouter_routing import _vocabulary as vocabulary
-from openrouter_routing.providers import known_providers, provider_slug
+from openrouter_routing.providers import known_providers, meant_provider, provider_slug
+
+
+_PLAIN_NUMBER = re.compile(r"\d+(\.\d+)?|\.\d+")
 
 
 class StrictModel(BaseModel):
@@ -62,13 +66,21 @@ def _distinct_and_filled(values: list[str]) -> list[str]:
     return values
 
 
+def _not_empty(names: list[str]) -> list[str]:
+    # What was computed in code and came out empty must not mean "anybody".
+    if not names:
+        raise ValueError("is empty, so that nobody may serve; None clears it")
+    return names
+
+
 def _distinct_providers(names: list[str]) -> list[str]:
     seen: dict[str, str] = {}
     for name in names:
         base, _, variant = name.partition("/")
         slug = provider_slug(base)
         if slug is None and (
-            near := vocabulary.misspelling_of(base, known_providers(), cutoff=0.84)
+            near := meant_provider(base)
+            or vocabulary.misspelling_of(base, known_providers(), cutoff=0.84)
         ):
             raise ValueError(
                 f"unknown provider {name!r}; did you mean {near!r}? "
@@ -120,10 +132,10 @@ def _price(value: object) -> object:
     problem = f"takes a price in USD, a number or numeric string of 0 or more, got {value!r}"
     if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
         raise ValueError(problem)  # noqa: TRY004
-    try:
-        amount = Decimal(str(value).strip())
-    except InvalidOperation:
-        raise ValueError(problem) from None
+    # A text goes over the wire as it is, so it must be a number there too: no blanks, no underscores.
+    if isinstance(value, str) and not _PLAIN_NUMBER.fullmatch(value):
+        raise ValueError(problem)
+    amount = Decimal(str(value))
     if not amount.is_finite() or amount < 0:
         raise ValueError(problem)
     return value
@@ -134,13 +146,17 @@ Positive = Annotated[int | float, BeforeValidator(positive)]
 Price = Annotated[int | float | str | Decimal, BeforeValidator(_price)]
 Names = Annotated[list[str], BeforeValidator(_list), AfterValidator(_distinct_and_filled)]
 ProviderNames = Annotated[Names, AfterValidator(_distinct_providers)]
+SomeProviderNames = Annotated[ProviderNames, AfterValidator(_not_empty)]
 check_sort = open_vocabulary("sort", vocabulary.SORTS)
 # A little more alike than elsewhere: the next format may be a known one with a prefix (`mxint8` beside `int8`).
 Quantization = Annotated[
     str, AfterValidator(open_vocabulary("quantization", vocabulary.QUANTIZATIONS, cutoff=0.81))
 ]
 Quantizations = Annotated[
-    list[Quantization], BeforeValidator(_list), AfterValidator(_distinct_and_filled)
+    list[Quantization],
+    BeforeValidator(_list),
+    AfterValidator(_distinct_and_filled),
+    AfterValidator(_not_empty),
 ]
 SortKey = Annotated[str, AfterValidator(check_sort)]
 ServiceTier = Annotated[

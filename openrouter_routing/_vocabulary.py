@@ -24,6 +24,9 @@ PLUGINS = (
 LEGACY_ROUTES = ("fallback", "sort")
 PERCENTILES = ("p50", "p75", "p90", "p99")
 
+_SWAPPED_FROM, _MISSED_FROM = 3, 5
+"""How many letters a word needs for a slip to be seen in it: shorter ones are as likely to be new words."""
+
 
 def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """Return the known word most like `word`, or None where none is near."""
@@ -47,9 +50,22 @@ def misspelling_of(word: str, known: Collection[str], *, cutoff: float = 0.8) ->
     if word in known:
         return None
     near = nearest(word, known, cutoff=cutoff)
+    if near is None:
+        # The ratio of a short word to its misspelling is low.
+        near = next((name for name in known if _one_slip(word.lower(), name)), None)
     if near is None or (_letters(near) == _letters(word) and _digits(near) != _digits(word)):
         return None
     return near
+
+
+def _one_slip(word: str, known: str) -> bool:
+    """Whether two neighbours are swapped, or, in a word of five letters or more, one letter is missing or too many."""
+    shorter, longer = sorted((word, known), key=len)
+    place = next((at for at, letter in enumerate(shorter) if letter != longer[at]), len(shorter))
+    if len(shorter) == len(longer):
+        swapped = f"{word[:place]}{word[place + 1 : place + 2]}{word[place : place + 1]}{word[place + 2 :]}"
+        return len(word) >= _SWAPPED_FROM and word != known and swapped == known
+    return len(shorter) >= _MISSED_FROM and longer[:place] + longer[place + 1 :] == shorter
 
 
 def _letters(word: str) -> str:

@@ -27,6 +27,7 @@ from openrouter_routing._fields import (
     ProviderNames,
     Quantizations,
     ServiceTier,
+    SomeProviderNames,
     SortKey,
     StrictModel,
     check_sort,
@@ -155,7 +156,7 @@ class ProviderPreferences(StrictModel):
     """
 
     order: ProviderNames | None = None
-    only: ProviderNames | None = None
+    only: SomeProviderNames | None = None
     ignore: ProviderNames | None = None
     allow_fallbacks: StrictBool | None = None
     require_parameters: StrictBool | None = None

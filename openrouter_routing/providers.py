@@ -15,7 +15,13 @@ import threading
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-__all__ = ["known_providers", "learn_providers", "provider_slug", "same_provider"]
+__all__ = [
+    "known_providers",
+    "learn_providers",
+    "meant_provider",
+    "provider_slug",
+    "same_provider",
+]
 
 _DISPLAY_NAMES: Mapping[str, str] = {
     "01-ai": "01.AI",
@@ -170,6 +176,19 @@ _ALIASES: Mapping[str, str] = {
     "wandb-legacy": "wandb",
 }
 
+# What people call a provider that has no such slug.
+_NICKNAMES: Mapping[str, str] = {
+    "aistudio": "google-ai-studio",
+    "aws": "amazon-bedrock",
+    "awsbedrock": "amazon-bedrock",
+    "claude": "anthropic",
+    "gcp": "google-vertex",
+    "gemini": "google-ai-studio",
+    "microsoft": "azure",
+    "vertexai": "google-vertex",
+}
+_SHORTEST_WORD = 4
+
 # Anthropic's platform on AWS is listed both on its own and as a variant of Amazon Bedrock, so
 # neither "the same" nor "another one" would be safe to claim.
 _UNDECIDED = frozenset({frozenset({"claude-on-aws", "amazon-bedrock"})})
@@ -212,6 +231,23 @@ def provider_slug(name: str) -> str | None:
     """
     base = name.partition("/")[0]
     return _table.slugs.get(_key(base))
+
+
+def meant_provider(name: str) -> str | None:
+    """Find the slug that was probably meant by a name nobody has: a nickname, or one word of a longer slug.
+
+    Args:
+        name: A name that `provider_slug` does not know.
+
+    Example:
+        >>> meant_provider("bedrock"), meant_provider("AWS"), meant_provider("a-new-cloud")
+        ('amazon-bedrock', 'amazon-bedrock', None)
+    """
+    key = _key(name.partition("/")[0])
+    if key in _NICKNAMES:
+        return _NICKNAMES[key]
+    with_word = [slug for slug in _table.names if key in slug.split("-")]
+    return with_word[0] if len(with_word) == 1 and len(key) >= _SHORTEST_WORD else None
 
 
 def same_provider(a: str, b: str) -> bool | None:

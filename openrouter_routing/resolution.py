@@ -100,8 +100,12 @@ def policy_of(
         held = preferences_of(provider=value)
     elif isinstance(value, RoutingPreferences):
         held = value
+    elif isinstance(value, Mapping):
+        held = preferences_of(value)
     else:
-        held = preferences_of(**value)
+        raise PreferencesError(
+            f"policy takes ProviderPreferences or a dict of its fields, got {value!r}"
+        )
     unfit = [
         path
         for path, set_to in held.settings().items()

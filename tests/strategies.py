@@ -31,12 +31,14 @@ positive = st.integers(1, 500) | st.floats(0.125, 500, width=16)
 thresholds = positive | st.dictionaries(
     st.sampled_from(["p50", "p75", "p90", "p99"]), positive, min_size=1
 )
-quantizations = st.lists(st.sampled_from(["fp8", "bf16", "int4", "fp4"]), max_size=3, unique=True)
+quantizations = st.lists(
+    st.sampled_from(["fp8", "bf16", "int4", "fp4"]), min_size=1, max_size=3, unique=True
+)
 texts = st.text("abc123", min_size=1, max_size=5)
 
 PROVIDER_VALUES: dict[str, st.SearchStrategy[Any]] = {
     "order": slug_lists,
-    "only": slug_lists,
+    "only": filled_slug_lists,
     "ignore": slug_lists,
     "allow_fallbacks": st.booleans(),
     "require_parameters": st.booleans(),
@@ -97,9 +99,7 @@ POLICY_VALUES = {
     "data_collection": st.sampled_from(["allow", "deny"]),
     "zdr": st.booleans(),
     "enforce_distillable_text": st.booleans(),
-    "quantizations": st.lists(
-        st.sampled_from(["fp8", "bf16", "int4", "fp4"]), min_size=1, max_size=3, unique=True
-    ),
+    "quantizations": quantizations,
     "max_price": max_prices,
 }
 policies = st.fixed_dictionaries({}, optional=POLICY_VALUES).map(

@@ -25,7 +25,7 @@ from openrouter_routing.providers import known_providers
 
 PROVIDER_FIELDS: dict[str, list[Any]] = {
     "order": [["anthropic"], ["deepinfra/turbo", "Together"], []],
-    "only": [["openai", "azure"], []],
+    "only": [["openai", "azure"]],
     "ignore": [["groq"]],
     "allow_fallbacks": [True, False],
     "require_parameters": [True, False],
@@ -147,6 +147,10 @@ def test_every_field_is_covered_here() -> None:
         ({"max_price": {"promt": 1}}, "unknown field 'promt'; did you mean 'prompt'?"),
         ({"preferred_min_throughput": 0}, "must be greater than 0"),
         ({"preferred_max_latency": -2}, "must be greater than 0"),
+        ({"only": []}, "is empty, so that nobody may serve; None clears it"),
+        ({"quantizations": []}, "is empty, so that nobody may serve"),
+        ({"max_price": {"prompt": "1_000"}}, "takes a price in USD"),
+        ({"max_price": {"prompt": " 1 "}}, "takes a price in USD"),
         ({"preferred_max_latency": "fast"}, "takes a number greater than 0"),
         ({"preferred_max_latency": {"p95": 3}}, "unknown field 'p95'"),
         ({"preferred_max_latency": {"p90": 0}}, "must be greater than 0"),
@@ -188,6 +192,35 @@ def test_a_wrong_request_field_says_what_is_wrong(fields: dict[str, Any], says: 
     with pytest.raises(ValidationError) as caught:
         RoutingPreferences(**fields)
     assert says in explain_validation(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "meant"),
+    [
+        ("ignore", "opneai", "openai"),
+        ("ignore", "bedrock", "amazon-bedrock"),
+        ("only", "aws", "amazon-bedrock"),
+        ("order", "vertex", "google-vertex"),
+        ("order", "gorq", "groq"),
+        ("order", "azrue/eu", "azure"),
+        ("order", "nebiuss", "nebius"),
+        ("ignore", "cohre", "cohere"),
+        ("quantizations", "pf8", "fp8"),
+        ("quantizations", "itn8", "int8"),
+        ("quantizations", "fb16", "bf16"),
+    ],
+)
+def test_a_name_nobody_has_is_an_error_with_the_one_that_was_meant(
+    field: str, value: str, meant: str
+) -> None:
+    with pytest.raises(PreferencesError, match=f"did you mean '{meant}'"):
+        preferences_of(**{field: [value]})
+
+
+@pytest.mark.parametrize(("tier", "meant"), [("felx", "flex"), ("fats", "fast")])
+def test_so_is_a_service_tier(tier: str, meant: str) -> None:
+    with pytest.raises(PreferencesError, match=f"did you mean '{meant}'"):
+        preferences_of(service_tier=tier)
 
 
 @pytest.mark.parametrize(
