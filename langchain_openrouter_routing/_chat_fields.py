@@ -7,15 +7,23 @@ from typing import Any, ClassVar, Self
 
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.utils import from_env
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
+from langchain_openrouter_routing._arguments import (
+    ALIASES,
+    merged_arguments,
+    merged_bodies,
+    named_arguments,
+)
 from langchain_openrouter_routing._connection import (
     Connection,
     Number,
     only_set,
     plain_preference,
+    plain_settings,
 )
 from langchain_openrouter_routing.errors import BadRequestError, langchain_errors
+from langchain_openrouter_routing.tools import tool_to_wire
 from openrouter_routing.preferences import (
     NO_PREFERENCES,
     PROVIDER_FIELDS,
@@ -24,6 +32,7 @@ from openrouter_routing.preferences import (
 )
 from openrouter_routing.reasoning_options import Reasoning, check_reasoning
 from openrouter_routing.request import OPTIONS, PARAMETERS, check_fallbacks
+from openrouter_routing.resolution import merge
 from openrouter_routing.settings import hide_secrets
 
 _REQUEST_FIELDS = (
@@ -41,7 +50,7 @@ _LAYERED = frozenset(
 class ChatFields(Connection, BaseChatModel):
     """The fields of `ChatOpenRouter`. None means "not set": nothing is sent that was not set."""
 
-    aliases: ClassVar[dict[str, str]] = {**Connection.aliases, "stop_sequences": "stop"}
+    aliases: ClassVar[dict[str, str]] = ALIASES
 
     model: str
     """The model, such as `"openai/gpt-5-mini"`; also taken as `model_name=`."""
@@ -85,7 +94,7 @@ class ChatFields(Connection, BaseChatModel):
     seed: int | None = None
     n: int | None = Field(default=None, ge=1)
     """How many answers to make; a stream carries one."""
-    logit_bias: dict[str, Number] | None = None
+    logit_bias: dict[str | int, Number] | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = None
     parallel_tool_calls: bool | None = None
@@ -114,6 +123,8 @@ class ChatFields(Connection, BaseChatModel):
     """More parameters by name; those this package does not know go into the body unchecked."""
     extra_body: dict[str, Any] | None = None
     """Merged into the body last, unchecked; only a policy stays out of its reach."""
+
+    _step: RoutingPreferences = PrivateAttr(default=NO_PREFERENCES)
 
     streaming: bool | None = None
     """True streams also inside `invoke`; False never streams."""
@@ -178,6 +189,20 @@ class ChatFields(Connection, BaseChatModel):
             return preferences_of(session_id=self.session_id)
         return NO_PREFERENCES
 
+    def _for_step(self, preferences: RoutingPreferences) -> Self:
+        """Return a model whose calls carry preferences, over its fields and `routing()` blocks.
+
+        They go where the model goes, and nowhere else: another model that takes its place is not told of them.
+        """
+        stepped = self.model_copy()
+        stepped._step = merge(self._step, preferences)  # noqa: SLF001 (its own class)
+        return stepped
+
+    def _with_step(self, call: Mapping[str, Any]) -> Mapping[str, Any]:
+        if not self._step.model_fields_set:
+            return call
+        return merged_arguments({"routing": plain_settings(self._step)}, call)
+
     def _call_options(self, stop: list[str] | None, call: Mapping[str, Any]) -> dict[str, Any]:
         """Return all options of one request: the model's own, and over them those of the call.
 
@@ -185,32 +210,25 @@ class ChatFields(Connection, BaseChatModel):
             stop: LangChain's `stop` of the call.
             call: The keywords of the call, under any of their names.
         """
+        call = self._with_step(named_arguments(call))
         options = only_set(self.__dict__, ("model", *PARAMETERS))
         body = dict(self.extra_body or {})
         for name, value in self.model_kwargs.items():
             (options if name in OPTIONS else body)[name] = value
         for name, value in call.items():
-            if name not in ("stream", "stream_usage", "extra_body"):
-                options[self.aliases.get(name, name)] = value
+            if name not in ("stream", "stream_usage", "extra_body") and (
+                name != "model" or value is not None
+            ):
+                options[name] = value
         hide_secrets(options)
         if stop is not None:
             options["stop"] = stop
         if not options.get("stop"):
             options.pop("stop", None)
-        if not options.get("tools"):
-            options.pop("tools", None)
+        if tools := options.pop("tools", None):
+            # A tool's own fields are nobody's business: what it is for the API is its name and schema.
+            options["tools"] = [tool_to_wire(tool, strict=None) for tool in tools]
         body = merged_bodies(body, call.get("extra_body") or {})
         if body:
             options["extra_body"] = body
         return options
-
-
-def merged_bodies(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge two `extra_body` values; their `provider` objects merge field by field."""
-    merged = {**below, **above}
-    providers = [
-        body["provider"] for body in (below, above) if isinstance(body.get("provider"), Mapping)
-    ]
-    if len(providers) == 2:
-        merged["provider"] = {**providers[0], **providers[1]}
-    return merged

@@ -31,7 +31,6 @@ from openrouter_routing.preferences import (
 )
 from openrouter_routing.resolution import combine_policies, merge, policy_of
 from openrouter_routing.settings import (
-    MAX_RETRIES,
     MAX_RETRY_WAIT,
     ClientSettings,
     HiddenHeaders,
@@ -97,8 +96,8 @@ class Connection(BaseModel):
     coalesce: bool = False
     """Whether pieces of text that arrive in one network read become one chunk; nothing is delayed."""
 
-    max_retries: int = MAX_RETRIES
-    """How often a failed request is sent again; 0 means never."""
+    max_retries: int | None = None
+    """How often a failed request is sent again; 0 means never, 2 unless set."""
 
     max_retry_wait: float = MAX_RETRY_WAIT
     """Seconds; where an answer asks for a longer wait, the error is raised at once."""
@@ -183,6 +182,20 @@ class Connection(BaseModel):
                 raise BadRequestError(f"{field!r} is given twice, the second time as {name!r}")
             named[field] = value
         return named
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        """Refuse at once what would fail with every call: settings out of range, a preference given twice."""
+        with langchain_errors():
+            self._client_settings()
+            self._instance_preferences()
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        # Code that moved here from another integration also reads what it set.
+        if name in type(self).aliases:
+            return getattr(self, type(self).aliases[name])
+        return super().__getattr__(name)  # type: ignore[misc]  # pydantic has one, for private attributes
 
     @field_validator("base_url")
     @classmethod

@@ -5,6 +5,9 @@ Read are the wire's own parts, LangChain's standard blocks (v1, and the older v0
 
 from __future__ import annotations
 
+import base64
+import binascii
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,16 +15,23 @@ from langchain_openrouter_routing.errors import BadRequestError
 
 Part = dict[str, Any]
 
-REPLAYED = frozenset(
+_REPLAYED = frozenset(
     (
-        "tool_use", "tool_call", "tool_call_chunk", "invalid_tool_call", "function_call", "input_json_delta",
-        "reasoning", "thinking", "redacted_thinking", "reasoning_content", "server_tool_call",
-        "server_tool_call_chunk", "server_tool_result", "server_tool_use", "refusal",
+        "tool_use", "tool_call", "tool_call_chunk", "invalid_tool_call", "input_json_delta", "reasoning", "thinking",
+        "redacted_thinking", "reasoning_content", "server_tool_call_chunk", "server_tool_result", "refusal",
     )
 )  # fmt: skip
-"""Blocks of an assistant's message that travel in fields of their own, or not at all, but never as content."""
+# What other vendors' servers did by themselves, as their integrations keep it: of no use to another vendor's model.
+_OF_OTHER_SERVERS = re.compile(
+    r".*_(call|call_output|tool_use|tool_result)|mcp_.*|executable_code|code_execution_result|container_upload"
+)
 
 _AUDIO_FORMATS = {"mpeg": "mp3", "x-wav": "wav", "wave": "wav", "x-m4a": "m4a", "mp4": "m4a"}
+
+
+def is_replayed(kind: str) -> bool:
+    """Whether blocks of an assistant's message travel in fields of their own, or not at all, but never as content."""
+    return kind in _REPLAYED or _OF_OTHER_SERVERS.fullmatch(kind) is not None
 
 
 def content_to_wire(content: str | Iterable[str | Mapping[str, Any]]) -> str | list[Part]:
@@ -125,7 +135,15 @@ def _document(block: Mapping[str, Any]) -> Part:
 
 def _plain_text(block: Mapping[str, Any]) -> Part:
     text = block.get("text")
-    return {"type": "text", "text": text} if isinstance(text, str) else _file(block)
+    if isinstance(text, str):
+        return {"type": "text", "text": text}
+    _, data = _inline(block, "text/plain")
+    if data is None:
+        return _file(block)
+    try:
+        return {"type": "text", "text": base64.b64decode(data, validate=True).decode()}
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise BadRequestError(f"a block of type 'text-plain' holds no text: {error}") from None
 
 
 def _non_standard(block: Mapping[str, Any]) -> Part:

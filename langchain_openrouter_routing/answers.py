@@ -9,10 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall, ToolCall
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    InvalidToolCall,
+    ToolCall,
+    ToolCallChunk,
+)
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.utils.json import parse_partial_json
 
 from openrouter_routing.accumulator import Delta
 from openrouter_routing.completion import Choice, Completion
@@ -83,11 +90,19 @@ def last_chunk(completion: Completion, *, named: bool, with_usage: bool) -> Chat
     if named:
         metadata.pop("model_name", None)
     additional: dict[str, Any] = {}
+    fragments: list[ToolCallChunk] = []
     if completion.choices:
         choice = completion.choices[0]
         metadata.update(_of_choice(choice))
         additional = _additional(choice)
-        additional.pop("reasoning_content", None)
+        if choice.message.get("reasoning"):
+            # It was streamed. What is told in the details alone is known whole only now.
+            additional.pop("reasoning_content", None)
+        fragments = [
+            tool_call_chunk(name=None, args=unclosable(call.arguments_json), id=None, index=place)
+            for place, call in enumerate(choice.tool_calls)
+            if call.arguments is None and _is_guessed(call.arguments_json)
+        ]
     message = AIMessageChunk(
         content="",
         additional_kwargs=additional,
@@ -95,7 +110,45 @@ def last_chunk(completion: Completion, *, named: bool, with_usage: bool) -> Chat
         usage_metadata=usage_metadata(completion.usage) if with_usage else None,
         chunk_position="last",
     )
+    message.tool_call_chunks = fragments
     return ChatGenerationChunk(message=message, generation_info=_finish_info(message))
+
+
+def _is_guessed(arguments: str) -> bool:
+    """Whether LangChain would make something of arguments that are no JSON object."""
+    try:
+        return parse_partial_json(arguments) is not None
+    except ValueError:
+        return False
+
+
+def unclosable(arguments: str) -> str:
+    """Return what to append to unreadable arguments so that LangChain does not read them either.
+
+    It completes the arguments of a stream that broke off with its best guess, which would then be executed. Behind a
+    bracket that closes nothing it gives up, and the call is an invalid one, as it is in an answer that came whole.
+
+    Args:
+        arguments: The arguments as they came: no JSON object.
+
+    Example:
+        >>> unclosable('{"amount": 12'), unclosable('{"to": ["a", "b')
+        (']', '"}')
+    """
+    open_brackets: list[str] = []
+    in_text = escaped = False
+    for letter in arguments:
+        if in_text:
+            in_text = escaped or letter != '"'
+            escaped = letter == "\\" and not escaped
+        elif letter == '"':
+            in_text = True
+        elif letter in "{[":
+            open_brackets.append(letter)
+        elif letter in "}]" and open_brackets:
+            open_brackets.pop()
+    end_of_text = '""' if escaped else '"' if in_text else ""
+    return end_of_text + ("}" if open_brackets[-1:] == ["["] else "]")
 
 
 def usage_metadata(usage: Usage) -> UsageMetadata | None:

@@ -15,56 +15,13 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable
 from langchain_core.runnables.base import RunnableBinding
 
-from langchain_openrouter_routing._chat_fields import ChatFields, merged_bodies
-from langchain_openrouter_routing._connection import plain_settings
-from langchain_openrouter_routing.errors import langchain_errors
-from openrouter_routing.preferences import (
-    PROVIDER_FIELDS,
-    ROUTING_FIELDS,
-    ProviderPreferences,
-    RoutingPreferences,
-    preferences_of,
-)
-from openrouter_routing.resolution import combine_policies, merge, policy_of
+from langchain_openrouter_routing._arguments import MERGED, merged_arguments
+from openrouter_routing.preferences import ProviderPreferences, RoutingPreferences
+from openrouter_routing.settings import merge_headers
 
 # What a new set of tools, or a new schema, takes the place of.
 _TOOLS = ("tools", "tool_choice")
 _SCHEMA = ("response_format", "ls_structured_output_format")
-_PREFERENCES = frozenset({*PROVIDER_FIELDS, *ROUTING_FIELDS, "routing"})
-_MERGED = _PREFERENCES | {"openrouter_provider", "policy", "extra_body"}
-
-
-def merged_arguments(bound: Mapping[str, Any], call: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a call over bound ones: preferences merge field by field, of all others the later wins.
-
-    Raises:
-        PreferencesError: A preference is malformed.
-
-    Example:
-        >>> merged_arguments({"zdr": True, "seed": 1}, {"provider": {"sort": "price"}, "seed": 2})
-        {'seed': 2, 'routing': {'provider': {'zdr': True, 'sort': 'price'}}}
-    """
-    below, above = (
-        {ChatFields.aliases.get(name, name): value for name, value in said.items()}
-        for said in (bound, call)
-    )
-    merged = {**below, **above}
-    with langchain_errors():
-        if _PREFERENCES & below.keys() and _PREFERENCES & above.keys():
-            merged = {name: value for name, value in merged.items() if name not in _PREFERENCES}
-            both = merge(_preferences(below), _preferences(above))
-            merged["routing"] = plain_settings(both)
-        if "policy" in below and "policy" in above:
-            held = combine_policies(policy_of(below["policy"]), policy_of(above["policy"]))
-            merged["policy"] = None if held is None else plain_settings(held)
-    if "extra_body" in below and "extra_body" in above:
-        merged["extra_body"] = merged_bodies(below["extra_body"] or {}, above["extra_body"] or {})
-    return merged
-
-
-def _preferences(said: Mapping[str, Any]) -> RoutingPreferences:
-    fields = {name: said[name] for name in _PREFERENCES if name in said}
-    return preferences_of(fields.pop("routing", None), **fields)
 
 
 def _merging(name: str) -> Callable[..., Any]:
@@ -73,7 +30,7 @@ def _merging(name: str) -> Callable[..., Any]:
 
     @functools.wraps(theirs)
     def method(self: ModelBinding, *arguments: Any, **options: Any) -> Any:
-        said = {option: options.pop(option) for option in _MERGED & options.keys()}
+        said = {option: options.pop(option) for option in MERGED & options.keys()}
         return theirs(self.bind(**said) if said else self, *arguments, **options)
 
     return method
@@ -110,7 +67,15 @@ class ModelBinding(RunnableBinding[LanguageModelInput, AIMessage]):  # type: ign
             >>> bound.bind(sort="price").kwargs
             {'routing': {'provider': {'zdr': True, 'sort': 'price'}}}
         """
-        return self.model_copy(update={"kwargs": merged_arguments(self.kwargs, kwargs)})
+        merged = merged_arguments(self.kwargs, kwargs)
+        headers = merged.pop("extra_headers", None)
+        if not headers:
+            return self.model_copy(update={"kwargs": merged})
+        # They may hold secrets, and a binding's arguments are dumped and shown; a model's headers are not.
+        model = cast("Any", self.bound)
+        held = merge_headers(model.extra_headers or {}, headers)
+        bound = model.model_copy(update={"extra_headers": held})
+        return self.model_copy(update={"bound": bound, "kwargs": merged})
 
     def bind_tools(
         self, tools: Sequence[Any], **kwargs: Any

@@ -46,19 +46,21 @@ def translate_content_chunk(message: AIMessageChunk) -> list[types.ContentBlock]
         message: A chunk; the last one (and all merged with it) has finished tool calls, others have fragments.
     """
     blocks = [{**block, "index": f"lc_{key}"} for key, block in _blocks(message)]
+    fragments = list(enumerate(message.tool_call_chunks))
     if message.chunk_position == "last":
         blocks += _finished_calls(message)
-    else:
-        blocks += [
-            {
-                "type": "tool_call_chunk",
-                "id": chunk["id"],
-                "name": chunk["name"],
-                "args": chunk["args"],
-                "index": f"lc_tc_{place if chunk['index'] is None else chunk['index']}",
-            }
-            for place, chunk in enumerate(message.tool_call_chunks)
-        ]
+        # What has no name only continues a call: the last chunk by itself holds that, the merged ones do not.
+        fragments = [(place, chunk) for place, chunk in fragments if not chunk["name"]]
+    blocks += [
+        {
+            "type": "tool_call_chunk",
+            "id": chunk["id"],
+            "name": chunk["name"],
+            "args": chunk["args"],
+            "index": f"lc_tc_{place if chunk['index'] is None else chunk['index']}",
+        }
+        for place, chunk in fragments
+    ]
     return cast("list[types.ContentBlock]", blocks)
 
 
@@ -195,10 +197,21 @@ def _audio(audio: Mapping[str, Any]) -> Block:
 
 
 def _finished_calls(message: AIMessage) -> list[Block]:
-    return [
+    read: list[Block] = [
         {"type": "tool_call", "id": call["id"], "name": call["name"], "args": call["args"]}
         for call in message.tool_calls
     ]
+    unread: list[Block] = [
+        {
+            "type": "invalid_tool_call",
+            "id": call["id"],
+            "name": call["name"],
+            "args": call["args"],
+            "error": call["error"],
+        }
+        for call in message.invalid_tool_calls
+    ]
+    return [*read, *unread]
 
 
 register_translator(PROVIDER, translate_content, translate_content_chunk)

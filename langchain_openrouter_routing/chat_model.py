@@ -27,7 +27,12 @@ from langchain_openrouter_routing.cache_key import request_key
 from langchain_openrouter_routing.errors import BadRequestError, langchain_errors
 from langchain_openrouter_routing.messages import messages_to_wire
 from langchain_openrouter_routing.profiles import TableProfile, model_profile
-from langchain_openrouter_routing.tools import is_forced, tool_choice_to_wire, tool_to_wire
+from langchain_openrouter_routing.tools import (
+    is_forced,
+    is_structured,
+    tool_choice_to_wire,
+    tool_to_wire,
+)
 from openrouter_routing import __version__
 from openrouter_routing.request import PARAMETERS
 
@@ -205,8 +210,9 @@ class ChatOpenRouter(ChatFields):
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """Return a runnable that offers tools to the model.
 
-        A forced tool call switches `require_parameters` on, so that no provider may ignore it: `describe()` shows it,
-        and a preference of your own or the argument here switches it off.
+        A forced tool call, or a `response_format` among the keywords, switches `require_parameters` on, so that no
+        provider may ignore it: `describe()` shows it, and a preference of your own or the argument here switches it
+        off.
 
         Args:
             tools: Functions, classes, LangChain tools, and dicts of OpenAI's or Anthropic's shape; dicts of server
@@ -235,7 +241,8 @@ class ChatOpenRouter(ChatFields):
         options["parallel_tool_calls"] = parallel_tool_calls
         bound = {name: value for name, value in options.items() if value is not None}
         model = self
-        if is_forced(choice) and require_parameters is not False:
+        forced = is_forced(choice) or is_structured(kwargs.get("response_format"))
+        if forced and require_parameters is not False:
             model = self._requiring_parameters()
         return cast("Runnable[LanguageModelInput, AIMessage]", model.bind(**bound, **kwargs))
 
@@ -243,7 +250,7 @@ class ChatOpenRouter(ChatFields):
         self,
         schema: Mapping[str, Any] | type | None = None,
         *,
-        method: Method = "json_schema",
+        method: Method | None = None,
         include_raw: bool = False,
         strict: bool | None = None,
         require_parameters: bool | None = None,
@@ -257,15 +264,17 @@ class ChatOpenRouter(ChatFields):
         Args:
             schema: A pydantic class (also of pydantic 1), a TypedDict, a JSON schema or an OpenAI function.
             method: `"json_schema"` (the API's structured output), `"function_calling"` (a forced tool call) or
-                `"json_mode"` (any JSON; the schema is only parsed into).
+                `"json_mode"` (any JSON; the schema is only parsed into). Unless set it is the first, or the second
+                for a model whose profile says that it has no structured output.
             include_raw: Whether to return `{"raw": message, "parsed": ..., "parsing_error": ...}` and never raise.
             strict: Whether the answer must follow the schema exactly, where the model can.
             require_parameters: False leaves it off.
             **kwargs: More keywords of every call.
 
         Raises:
-            StructuredOutputError: From the runnable: the answer was cut off or refused, or holds no tool call; it
-                keeps the raw message. One that does not parse is LangChain's `OutputParserException`.
+            StructuredOutputError: From the runnable: the answer was cut off, filtered or refused, or is no whole
+                structure; it keeps the raw message. One that does not fit the schema is LangChain's
+                `OutputParserException`.
 
         Example:
             >>> from openrouter_routing.emulator import Emulator
@@ -282,8 +291,10 @@ class ChatOpenRouter(ChatFields):
         from langchain_openrouter_routing.structured import structured_output
 
         model = self if require_parameters is False else self._requiring_parameters()
+        without_schemas = (self.profile or {}).get("structured_output") is False
+        chosen = method or ("function_calling" if without_schemas else "json_schema")
         return structured_output(
-            model, schema, method=method, include_raw=include_raw, strict=strict, **kwargs
+            model, schema, method=chosen, include_raw=include_raw, strict=strict, **kwargs
         )
 
     def _requiring_parameters(self) -> Self:
@@ -306,7 +317,7 @@ class ChatOpenRouter(ChatFields):
         """
         from langchain_openrouter_routing.binding import ModelBinding
 
-        return ModelBinding(bound=self, kwargs=kwargs, config={})
+        return ModelBinding(bound=self, kwargs={}, config={}).bind(**kwargs)
 
     def with_config(self, config: RunnableConfig | None = None, **kwargs: Any) -> ModelBinding:
         """Return this model with bound config, which `bind_tools` and its like keep.
@@ -457,9 +468,12 @@ class ChatOpenRouter(ChatFields):
         return copied
 
     def __setattr__(self, name: str, value: Any) -> None:
+        name = self.aliases.get(name, name)
         super().__setattr__(name, value)
         # What LangChain made of the old value for its tracers.
         self.__dict__.pop("_serialized", None)
+        if name == "model" and isinstance(self.profile, TableProfile):
+            self.profile = self._resolve_model_profile()
 
     def configurable_fields(
         self, **kwargs: AnyConfigurableField

@@ -124,8 +124,14 @@ class OpenRouterEmbeddings(Connection, Embeddings):
                 async with free:
                     return (await client.embeddings(batch, **asked)).vectors
 
-            batches = await asyncio.gather(*(embed(batch) for batch in self._batches(texts)))
-        return [vector for vectors in batches for vector in vectors]
+            batches = [asyncio.ensure_future(embed(batch)) for batch in self._batches(texts)]
+            try:
+                vectors = await asyncio.gather(*batches)
+            finally:
+                # What one failed for would be for nothing in the others, and billed.
+                for batch in batches:
+                    batch.cancel()
+        return [vector for batch in vectors for vector in batch]
 
     async def aembed_query(self, text: str, **options: Any) -> list[float]:
         """Return the vector of a query.

@@ -16,8 +16,9 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from langchain_openrouter_routing._content import REPLAYED, content_to_wire, part_to_wire
+from langchain_openrouter_routing._content import content_to_wire, is_replayed, part_to_wire
 from langchain_openrouter_routing.errors import BadRequestError
+from openrouter_routing._tool_calls import replayable_arguments
 
 WireMessage = dict[str, Any]
 _ANTHROPIC = "anthropic-claude-v1"
@@ -89,8 +90,10 @@ def _human(message: HumanMessage) -> list[WireMessage]:
 
 def _tool_result(block: Mapping[str, Any]) -> WireMessage:
     content = content_to_wire(block.get("content") or "")
-    if block.get("cache_control") and isinstance(content, str):
-        content = [{"type": "text", "text": content, "cache_control": block["cache_control"]}]
+    if cache_control := block.get("cache_control"):
+        parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        # A whole block is cached up to its last part.
+        content = [*parts[:-1], *({**part, "cache_control": cache_control} for part in parts[-1:])]
     return {"role": "tool", "tool_call_id": block.get("tool_use_id"), "content": content}
 
 
@@ -105,8 +108,11 @@ def _assistant(message: AIMessage) -> WireMessage:
         wire["tool_calls"] = calls
     if details := kwargs.get("reasoning_details") or _reasoning_details(dicts):
         wire["reasoning_details"] = details
-    elif isinstance(text := kwargs.get("reasoning_content"), str) and text:
-        wire["reasoning"] = text
+    else:
+        # The first is LangChain's name, the second the wire's own.
+        for name in ("reasoning_content", "reasoning"):
+            if isinstance(text := kwargs.get(name), str) and text:
+                wire.setdefault("reasoning", text)
     if refusal := kwargs.get("refusal") or _refusal(dicts):
         wire["refusal"] = refusal
     if images := kwargs.get("images") or _images(dicts):
@@ -141,7 +147,7 @@ def _travels_elsewhere(block: Mapping[str, Any]) -> bool:
     if kind == "non_standard":
         value = block.get("value")
         return isinstance(value, Mapping) and value.get("type") == "refusal"
-    return kind in REPLAYED or kind in ("image", "audio")
+    return is_replayed(str(kind)) or kind in ("image", "audio")
 
 
 def _tool_calls(message: AIMessage, blocks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -150,7 +156,8 @@ def _tool_calls(message: AIMessage, blocks: Iterable[dict[str, Any]]) -> list[di
         for call in message.tool_calls
     ]
     calls += [
-        _call(call["id"], call["name"], call["args"] or "") for call in message.invalid_tool_calls
+        _call(call["id"], call["name"], replayable_arguments(call["args"] or ""))
+        for call in message.invalid_tool_calls
     ]
     known = {call["id"] for call in calls}
     for block in blocks:

@@ -6,7 +6,7 @@ It needs `langchain` itself (`pip install langchain`), which is imported only wi
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 try:
     from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
@@ -17,7 +17,9 @@ except ModuleNotFoundError as missing:
     ) from missing
 from langchain_core.messages import HumanMessage, ToolMessage
 
+from langchain_openrouter_routing._chat_fields import ChatFields
 from langchain_openrouter_routing._connection import plain_settings
+from langchain_openrouter_routing.binding import ModelBinding
 from langchain_openrouter_routing.errors import langchain_errors
 from openrouter_routing.preferences import RoutingPreferences, preferences_of
 
@@ -29,7 +31,8 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
     """Sets routing preferences per step of an agent made by `create_agent`.
 
     They are preferences of the call: they go over those of the model and of `routing()` blocks, field by field, and a
-    policy stays above them.
+    policy stays above them. They travel with the model, so that a fallback model of another package, which would not
+    know them, is not told.
 
     Args:
         first: For the step that reads what the user said.
@@ -110,8 +113,8 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
             >>> llm = ChatOpenRouter(model="openai/gpt-5-mini")
             >>> request = ModelRequest(model=llm, messages=[HumanMessage("Hi")])
             >>> middleware = RoutingMiddleware(first={"sort": "price"})
-            >>> middleware.wrap_model_call(request, lambda routed: routed.model_settings["routing"])
-            {'provider': {'sort': 'price'}}
+            >>> print(middleware.wrap_model_call(request, lambda routed: routed.model.describe()))
+            provider.sort  'price'  call
         """
         return handler(self._routed(request))
 
@@ -133,22 +136,24 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
             >>> llm = ChatOpenRouter(model="openai/gpt-5-mini")
             >>> request = ModelRequest(model=llm, messages=[HumanMessage("Hi")])
             >>> middleware = RoutingMiddleware(first={"sort": "price"})
-            >>> async def routing_of(routed):
-            ...     return routed.model_settings["routing"]
-            >>> asyncio.run(middleware.awrap_model_call(request, routing_of))
-            {'provider': {'sort': 'price'}}
+            >>> async def described(routed):
+            ...     return routed.model.describe()
+            >>> print(asyncio.run(middleware.awrap_model_call(request, described)))
+            provider.sort  'price'  call
         """
         return await handler(self._routed(request))
 
     def _routed(self, request: ModelRequest[Any]) -> ModelRequest[Any]:
         preferences = self.preferences_for(request)
+        model: Any = request.model
         if preferences is None:
             return request
-        with langchain_errors():
-            earlier = preferences_of(request.model_settings.get("routing"))
-            both = {**earlier.settings(), **preferences.settings()}
-            routing = plain_settings(RoutingPreferences.from_settings(both))
-        return request.override(model_settings={**request.model_settings, "routing": routing})
+        if isinstance(model, ChatFields):
+            return request.override(model=model._for_step(preferences))  # noqa: SLF001 (this package's)
+        if isinstance(model, ModelBinding):
+            routed = model.bind(routing=plain_settings(preferences))
+            return request.override(model=cast("Any", routed))
+        return request
 
 
 def _checked(preferences: Preferences | None) -> RoutingPreferences | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
+from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -18,6 +20,7 @@ from langchain_core.utils.function_calling import (
     convert_to_json_schema,
     convert_to_openai_function,
 )
+from langchain_core.utils.json import parse_json_markdown
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel
 
@@ -33,11 +36,12 @@ Structured = Runnable[LanguageModelInput, dict[str, Any] | BaseModel]
 
 
 class StructuredOutputError(OutputParserException):
-    """An answer does not hold what a schema asked for: it was cut off, refused, or holds no tool call.
+    """An answer does not hold what a schema asked for: it was cut off, filtered or refused, or is no whole structure.
 
     Attributes:
         raw: The message as it came.
-        reason: `"length"`, `"refusal"`, `"no_tool_call"` or `"invalid_tool_call"`.
+        reason: `"length"`, `"content_filter"`, `"refusal"`, `"invalid_json"`, `"no_tool_call"` or
+            `"invalid_tool_call"`.
 
     Example:
         >>> error = StructuredOutputError("cut off", raw=AIMessage('{"na'), reason="length")
@@ -76,10 +80,8 @@ def structured_output(
     checked = _whole_answers(needs_call=method == "function_calling") | parser
     if not include_raw:
         return cast("Structured", bound | checked)
-    parsed = RunnablePassthrough.assign(
-        parsed=itemgetter("raw") | checked, parsing_error=lambda _: None
-    )
-    failed = RunnablePassthrough.assign(parsed=lambda _: None)
+    parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | checked, parsing_error=_nothing)
+    failed = RunnablePassthrough.assign(parsed=_nothing)
     either = parsed.with_fallbacks([failed], exception_key="parsing_error")
     return cast("Structured", RunnableMap(raw=bound) | either)
 
@@ -164,6 +166,10 @@ def _titled(schema: Schema) -> dict[str, Any] | type:
     """Return a schema that has a name: LangChain's converters ask for one."""
     if not isinstance(schema, Mapping):
         return schema
+    if isinstance(inner := schema.get("schema"), Mapping):
+        # The wire's own form of a schema; a function has its schema under another name.
+        told = {key: schema[key] for key in ("name", "description") if key in schema}
+        return {"name": "answer", **told, "parameters": dict(inner)}
     if {"title", "name", "function", "input_schema"} & set(schema):
         return dict(schema)
     return {"title": "answer", **schema}
@@ -175,55 +181,97 @@ def _is_pydantic(schema: Schema) -> bool:
 
 def _whole_answers(*, needs_call: bool) -> RunnableGenerator[AIMessage, AIMessage]:
     """Return a step that hands answers on and refuses those that cannot hold the whole structure."""
-
-    def check(messages: Iterator[AIMessage]) -> Iterator[AIMessage]:
-        chunks: list[AIMessageChunk] = []
-        for message in messages:
-            if isinstance(message, AIMessageChunk):
-                chunks.append(message)
-            else:
-                _refuse_incomplete(message, needs_call)
-            yield message
-        if chunks:
-            _refuse_incomplete(add_ai_message_chunks(*chunks), needs_call)
-
-    async def acheck(messages: AsyncIterator[AIMessage]) -> AsyncIterator[AIMessage]:
-        chunks: list[AIMessageChunk] = []
-        async for message in messages:
-            if isinstance(message, AIMessageChunk):
-                chunks.append(message)
-            else:
-                _refuse_incomplete(message, needs_call)
-            yield message
-        if chunks:
-            _refuse_incomplete(add_ai_message_chunks(*chunks), needs_call)
-
-    return RunnableGenerator(check, acheck, name="check_structured_output")
+    return RunnableGenerator(
+        partial(_checked, needs_call=needs_call),
+        partial(_achecked, needs_call=needs_call),
+        name="check_structured_output",
+    )
 
 
-def _refuse_incomplete(message: AIMessage, needs_call: bool) -> None:
+def _checked(messages: Iterator[AIMessage], *, needs_call: bool) -> Iterator[AIMessage]:
+    chunks: list[AIMessageChunk] = []
+    for message in messages:
+        _take(message, chunks, needs_call)
+        yield message
+    _refuse_incomplete(chunks, needs_call)
+
+
+async def _achecked(
+    messages: AsyncIterator[AIMessage], *, needs_call: bool
+) -> AsyncIterator[AIMessage]:
+    chunks: list[AIMessageChunk] = []
+    async for message in messages:
+        _take(message, chunks, needs_call)
+        yield message
+    _refuse_incomplete(chunks, needs_call)
+
+
+def _take(message: AIMessage, chunks: list[AIMessageChunk], needs_call: bool) -> None:
+    """Keep a chunk until all are there; judge a whole message at once, before it is parsed."""
+    if isinstance(message, AIMessageChunk):
+        chunks.append(message)
+    else:
+        _refuse(message, needs_call)
+
+
+def _refuse_incomplete(chunks: list[AIMessageChunk], needs_call: bool) -> None:
+    if chunks:
+        _refuse(add_ai_message_chunks(*chunks), needs_call)
+
+
+def _refuse(message: AIMessage, needs_call: bool) -> None:
+    """Refuse an answer that was cut off, filtered or refused, or that LangChain's parsers would complete by guessing.
+
+    Raises:
+        StructuredOutputError: It is one.
+    """
     finish = message.response_metadata.get("finish_reason")
-    if finish == "length":
+    if finish in _CUT_OFF:
         raise StructuredOutputError(
-            "the answer was cut off at the token limit (finish_reason 'length'), so its structure is incomplete: "
-            "raise max_tokens; the raw answer is in .raw",
-            raw=message,
-            reason="length",
+            f"{_CUT_OFF[finish]}; the raw answer is in .raw", raw=message, reason=finish
         )
     if refusal := message.additional_kwargs.get("refusal"):
         raise StructuredOutputError(f"the model refused: {refusal}", raw=message, reason="refusal")
     if not needs_call:
-        return
-    if message.invalid_tool_calls and not isinstance(message, AIMessageChunk):
+        _refuse_broken_json(message)
+    elif message.invalid_tool_calls:
         broken = message.invalid_tool_calls[0]
         raise StructuredOutputError(
-            f"the arguments of {broken['name']!r} cannot be read: {broken['error']}",
+            f"the arguments of {broken['name']!r} cannot be read: {broken['error'] or broken['args']}",
             raw=message,
             reason="invalid_tool_call",
         )
-    if not message.tool_calls and not message.invalid_tool_calls:
+    elif not message.tool_calls:
         raise StructuredOutputError(
             f"the model called no tool (finish_reason {finish!r}); its text: {str(message.text)[:200]!r}",
             raw=message,
             reason="no_tool_call",
         )
+
+
+def _refuse_broken_json(message: AIMessage) -> None:
+    try:
+        parse_json_markdown(str(message.text), parser=_read_strictly)
+    except ValueError as error:
+        raise StructuredOutputError(
+            f"the answer is not a whole JSON document ({error}); the raw answer is in .raw",
+            raw=message,
+            reason="invalid_json",
+        ) from None
+
+
+def _read_strictly(text: str) -> Any:
+    # Line breaks inside texts are read, as the parsers behind this do.
+    return json.loads(text, strict=False)
+
+
+def _nothing(_: object) -> None:
+    return None
+
+
+_CUT_OFF = {
+    "length": "the answer was cut off at the token limit (finish_reason 'length'), so its structure is incomplete: "
+    "raise max_tokens",
+    "content_filter": "a content filter ended the answer (finish_reason 'content_filter'), so its structure is "
+    "incomplete: change the input, or try another provider",
+}

@@ -28,7 +28,10 @@ def tool_to_wire(
         {'type': 'openrouter:web_search'}
     """
     if not isinstance(tool, Mapping):
-        return convert_to_openai_tool(tool, strict=strict)
+        wire = convert_to_openai_tool(tool, strict=strict)
+        extras = getattr(tool, "extras", None)
+        cache_control = extras.get("cache_control") if isinstance(extras, Mapping) else None
+        return {**wire, "cache_control": cache_control} if cache_control else wire
     # "object" is a bare JSON schema; every other type but a function's is a tool of the server's own.
     if tool.get("type") not in (None, "function", "object") and "input_schema" not in tool:
         return dict(tool)
@@ -71,6 +74,14 @@ def tool_choice_to_wire(
 
 def _named(name: str) -> dict[str, Any]:
     return {"type": "function", "function": {"name": name}}
+
+
+def is_structured(response_format: object) -> bool:
+    """Say whether a response format is one that a provider may not ignore."""
+    return isinstance(response_format, Mapping) and response_format.get("type") in (
+        "json_schema",
+        "json_object",
+    )
 
 
 def is_forced(choice: str | Mapping[str, Any] | None) -> bool:

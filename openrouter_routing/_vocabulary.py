@@ -26,6 +26,8 @@ PLUGINS = (
 LEGACY_ROUTES = ("fallback", "sort")
 PERCENTILES = ("p50", "p75", "p90", "p99")
 
+_LISTED = 40
+"""How many known words a person looks through."""
 _SWAPPED_FROM, _MISSED_FROM = 3, 5
 """How many letters a word needs for a slip to be seen in it: shorter ones are as likely to be new words."""
 
@@ -39,6 +41,8 @@ def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | No
 def unknown_name(kind: str, name: str, known: Collection[str]) -> str:
     """Say that `name` is not known, and which known name was probably meant."""
     near = nearest(name, known)
+    if near is None and len(known) > _LISTED:
+        return f"unknown {kind} {name!r}"
     hint = f"did you mean {near!r}?" if near else f"known: {', '.join(sorted(known))}"
     return f"unknown {kind} {name!r}; {hint}"
 

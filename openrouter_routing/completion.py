@@ -136,7 +136,9 @@ def _read_choice(entry: dict[str, Any], place: int, generation_id: str | None) -
     return Choice(
         index=index if isinstance(index, int) else place,
         text=content_text(message.get("content")),
-        reasoning=reasoning if isinstance(reasoning, str) else reasoning_text(details),
+        reasoning=reasoning
+        if isinstance(reasoning, str) and reasoning
+        else reasoning_text(details),
         reasoning_details=details,
         tool_calls=calls,
         refusal=refusal if isinstance(refusal, str) and refusal else None,

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 T = TypeVar("T")
 
+_EMBEDDING_OPTIONS = ("dimensions", "encoding_format", "input_type")
+_RERANK_OPTIONS = ("top_n",)
 # The last two are headers, which go with every request.
 _VECTOR_PREFERENCES = ("provider", "user", "router_metadata", "response_cache")
 
@@ -113,9 +115,9 @@ def embeddings(
     defaults: Defaults, texts: Sequence[str], options: Mapping[str, Any]
 ) -> Operation[Embeddings]:
     """Prepare an embeddings request."""
-    own, rest = _split(options, ("dimensions", "encoding_format", "input_type"))
+    own, rest = _split(options, _EMBEDDING_OPTIONS)
     body = embeddings_body(options.get("model"), texts, **own)
-    call = _vector_call(defaults, "/embeddings", body, rest)
+    call = _vector_call(defaults, "/embeddings", body, rest, _EMBEDDING_OPTIONS)
     return Operation(
         call,
         lambda response, content: read_embeddings(
@@ -131,9 +133,9 @@ def rerank(
     options: Mapping[str, Any],
 ) -> Operation[Ranking]:
     """Prepare a rerank request."""
-    own, rest = _split(options, ("top_n",))
+    own, rest = _split(options, _RERANK_OPTIONS)
     body = rerank_body(options.get("model"), query, documents, **own)
-    call = _vector_call(defaults, "/rerank", body, rest)
+    call = _vector_call(defaults, "/rerank", body, rest, _RERANK_OPTIONS)
     return Operation(
         call,
         lambda response, content: read_ranking(
@@ -149,9 +151,11 @@ def _split(
     return own, {name: value for name, value in options.items() if name not in own}
 
 
-def _vector_call(defaults: Defaults, path: str, body: Json, options: Mapping[str, Any]) -> Call:
+def _vector_call(
+    defaults: Defaults, path: str, body: Json, options: Mapping[str, Any], also: tuple[str, ...]
+) -> Call:
     """Prepare a request to an API that takes, of the preferences, `provider` and `user` alone."""
-    read = read_options(options)
+    read = read_options(options, also=also)
     refuse_chat_preferences(path, read.preferences, defaults.instance)
     if read.parameters:
         raise errors.BadRequestError(f"{path} does not take {', '.join(read.parameters)}")

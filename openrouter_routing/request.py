@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,11 +57,12 @@ class CallOptions:
     transport: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_options(options: Mapping[str, Any]) -> CallOptions:
+def read_options(options: Mapping[str, Any], *, also: Collection[str] = ()) -> CallOptions:
     """Sort the keywords of a call.
 
     Args:
         options: The keywords. A parameter of None is one that was not set.
+        also: What else could have been meant by an unknown keyword.
 
     Raises:
         BadRequestError: A keyword is unknown; the message names the nearest known one.
@@ -73,7 +74,7 @@ def read_options(options: Mapping[str, Any]) -> CallOptions:
     """
     for name in options:
         if name not in _KNOWN_OPTIONS:
-            near = vocabulary.nearest(name, _KNOWN_OPTIONS)
+            near = vocabulary.nearest(name, also) or vocabulary.nearest(name, _KNOWN_OPTIONS)
             raise BadRequestError(
                 f"unknown argument {name!r}; {f'did you mean {near!r}? ' if near else ''}"
                 f"(a field of the API that is new goes into extra_body={{{name!r}: ...}})"

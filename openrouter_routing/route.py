@@ -281,7 +281,7 @@ class Route:
                 continue
             plain[name] = _plain(value)
         if (total := self.total_cost) is not None:
-            plain["total_cost"] = str(total)
+            plain["total_cost"] = f"{total:f}"
         return plain
 
     def __rich__(self) -> DataTable:

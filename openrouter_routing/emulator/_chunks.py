@@ -60,18 +60,23 @@ def _choice(choice: Mapping[str, Any], delta: dict[str, Any], *, finished: bool)
 
 def _deltas(message: Mapping[str, Any], logs: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     details = message.get("reasoning_details") or []
-    for piece in split_tokens(message.get("reasoning") or ""):
+    pieces = split_tokens(message.get("reasoning") or "")
+    cut = bool(details) and details[0].get("type") in ("reasoning.text", "reasoning.summary")
+    for piece in pieces:
         delta: dict[str, Any] = {"role": "assistant", "content": "", "reasoning": piece}
-        if details and details[0].get("type") in ("reasoning.text", "reasoning.summary"):
+        if cut:
             key = "text" if details[0]["type"] == "reasoning.text" else "summary"
             kept = {k: v for k, v in details[0].items() if k in ("type", "index", "format")}
             delta["reasoning_details"] = [{**kept, key: piece}]
         yield delta
     for detail in details:
-        # What cannot be cut comes whole, and a signature in a fragment without text.
-        uncut = {k: v for k, v in detail.items() if k not in ("text", "summary")}
-        if uncut.keys() & {"signature", "data"}:
-            yield {"role": "assistant", "content": "", "reasoning_details": [uncut]}
+        # What was not cut comes whole, and a signature in a fragment without text.
+        rest = dict(detail)
+        if cut and pieces and detail is details[0]:
+            rest = {k: v for k, v in detail.items() if k not in ("text", "summary")}
+            if not rest.keys() & {"signature", "data"}:
+                continue
+        yield {"role": "assistant", "content": "", "reasoning_details": [rest]}
     content = message.get("content") or ""
     tokens = split_tokens(content) if isinstance(content, str) else []
     logprobs = logs.get("content") or []

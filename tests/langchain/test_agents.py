@@ -13,8 +13,10 @@ from langchain.agents.middleware import (
 )
 from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
 from langchain_core.documents import Document
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.output_parsers import StrOutputParser
+from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnablePassthrough
 from langchain_core.tools import tool
@@ -32,7 +34,7 @@ from langchain_openrouter_routing import (
     RoutingPreferences,
 )
 from langchain_openrouter_routing.errors import AuthenticationError, PreferencesError
-from openrouter_routing import Route, record_routes
+from openrouter_routing import Route, record_routes, routing
 from openrouter_routing.emulator import Emulator
 from tests.langchain.conftest import MakeModel
 from tests.scripted_server import answer
@@ -326,3 +328,62 @@ def test_a_streaming_graph_streams_from_inside_a_node(make_model: MakeModel) -> 
     ]
     assert len(chunks) > 2
     assert "".join(str(chunk.text) for chunk in chunks) == "one two three"
+
+
+class Foreign(BaseChatModel):
+    """A model of another vendor, which knows no routing."""
+
+    @property
+    def _llm_type(self) -> str:
+        return "foreign"
+
+    def bind_tools(self, tools: Any, **kwargs: Any) -> Any:
+        return self.bind(**kwargs)
+
+    def _generate(
+        self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
+        assert not {"routing", "provider", "sort"} & kwargs.keys()
+        return ChatResult(generations=[ChatGeneration(message=AIMessage("From elsewhere."))])
+
+
+@pytest.mark.parametrize("routing_first", [True, False])
+def test_a_fallback_model_of_another_vendor_is_not_told_of_preferences(
+    emulator: Emulator, make_model: MakeModel, routing_first: bool
+) -> None:
+    emulator.fault(kind="down")
+    middleware: list[Any] = [
+        RoutingMiddleware(first={"sort": "price"}),
+        ModelFallbackMiddleware(Foreign()),
+    ]
+    agent = create_agent(
+        make_model(), [weather], middleware=middleware if routing_first else middleware[::-1]
+    )
+    result = agent.invoke({"messages": [HumanMessage("Hi")]})
+    assert result["messages"][-1].content == "From elsewhere."
+    assert emulator.requests[0].json["provider"] == {"sort": "price"}
+    emulator.clear_faults()
+
+
+def test_preferences_of_a_step_go_over_blocks_and_bindings(
+    emulator: Emulator, make_model: MakeModel
+) -> None:
+    middleware: Any = [RoutingMiddleware(first={"sort": "latency", "zdr": True})]
+    for model in (make_model(), make_model().bind(sort="throughput")):
+        agent = create_agent(model, [], middleware=middleware)
+        with routing(sort="throughput", data_collection="deny"):
+            agent.invoke({"messages": [HumanMessage("Hi")]})
+        sent = emulator.requests[-1].json["provider"]
+        assert sent == {"data_collection": "deny", "zdr": True, "sort": "latency"}
+
+
+def test_an_agents_native_structure_requires_its_parameters(
+    emulator: Emulator, make_model: MakeModel
+) -> None:
+    agent = create_agent(make_model(), [], response_format=ProviderStrategy(Report))
+    agent.invoke({"messages": [HumanMessage('"Bern", 5')]})
+    assert emulator.requests[0].json["provider"] == {"require_parameters": True}
+    bound: Any = make_model().bind_tools(
+        [], response_format={"type": "json_object"}, require_parameters=False
+    )
+    assert "require_parameters" not in bound.bound.describe()

@@ -353,3 +353,24 @@ def test_content_of_other_shapes_has_blocks_too() -> None:
         "non_standard",
         "tool_call",
     ]
+
+
+def test_reasoning_told_in_details_alone_is_the_same_streamed(
+    emulator: Emulator, make_model: MakeModel
+) -> None:
+    def detail(**fields: Any) -> dict[str, Any]:
+        return {
+            "choices": [{"delta": {"reasoning_details": [{"type": "reasoning.text", **fields}]}}]
+        }
+
+    stream = [
+        detail(text="Swiss, ", index=0),
+        detail(text="so Bern.", index=0),
+        detail(signature="sig", index=0),
+        {"choices": [{"delta": {"content": "Bern."}, "finish_reason": "stop"}]},
+    ]
+    emulator.script([stream])
+    whole = merged(list(make_model().stream("x")))
+    assert whole.additional_kwargs["reasoning_content"] == "Swiss, so Bern."
+    assert whole.content_blocks[0]["reasoning"] == "Swiss, so Bern."  # type: ignore[typeddict-item]
+    assert whole.text == "Bern."

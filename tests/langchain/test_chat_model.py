@@ -437,3 +437,40 @@ def test_an_abandoned_stream_is_closed_and_recorded(server: ScriptedServer) -> N
         next(stream)
         stream.close()
     assert [route.provider for route in log] == ["OpenAI"]
+
+
+def test_a_changed_model_has_another_profile() -> None:
+    llm = ChatOpenRouter(model="openai/gpt-5-mini")
+    before = llm.profile
+    llm.model = "anthropic/claude-sonnet-4.5"
+    assert llm.profile == ChatOpenRouter(model="anthropic/claude-sonnet-4.5").profile != before
+    given = ChatOpenRouter(model="openai/gpt-5-mini", profile={"max_input_tokens": 7})
+    given.model = "anthropic/claude-sonnet-4.5"
+    assert given.profile == {"max_input_tokens": 7}
+
+
+def test_what_was_set_under_another_name_can_be_read_and_changed_under_it() -> None:
+    fields: Any = {
+        "openrouter_api_key": "k",
+        "openrouter_provider": {"zdr": True},
+        "request_timeout": 3,
+    }
+    llm: Any = ChatOpenRouter(model="openai/gpt-5-mini", **fields)
+    assert (llm.openrouter_provider, llm.request_timeout) == ({"zdr": True}, 3)
+    assert llm.openrouter_api_key.get_secret_value() == "k"
+    llm.openrouter_provider = {"sort": "price"}
+    assert llm.provider == {"sort": "price"}
+    with pytest.raises(AttributeError, match="no_such_thing"):
+        llm.no_such_thing  # noqa: B018
+
+
+def test_a_token_may_be_named_by_its_number(server: ScriptedServer) -> None:
+    server.play(json_answer(answer()))
+    model(server, logit_bias={50256: -100}).invoke("Hi")
+    assert server.requests[0].json["logit_bias"] == {"50256": -100}
+
+
+def test_a_model_of_none_is_one_that_was_not_named(server: ScriptedServer) -> None:
+    server.play(json_answer(answer()))
+    model(server).invoke("Hi", model=None)
+    assert server.requests[0].json["model"] == "openai/gpt-5-mini"

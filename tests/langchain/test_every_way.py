@@ -428,3 +428,30 @@ def test_no_dump_shows_a_secret(make_model: MakeModel) -> None:
     ):
         assert "sk-or-v1-secret" not in text
         assert "gw-secret" not in text
+
+
+def test_a_preference_under_two_names_in_one_call_is_an_error(
+    emulator: Emulator, make_model: MakeModel
+) -> None:
+    model = make_model()
+    with pytest.raises(BadRequestError, match="'provider' is given twice"):
+        model.invoke("x", openrouter_provider={"zdr": True}, provider={"sort": "price"})
+    with pytest.raises(BadRequestError, match="'model' is given twice"):
+        model.invoke("x", model="openai/gpt-5", model_name="openai/gpt-5-mini")
+    assert emulator.requests == []
+
+
+def test_bound_headers_travel_and_stay_hidden(emulator: Emulator, make_model: MakeModel) -> None:
+    bound = make_model(extra_headers={"X-First": "1"}).bind(
+        extra_headers={"X-Key": "ZSECRET"}, seed=1
+    )
+    tools: Any = bound.bind_tools([{"name": "now", "input_schema": {"type": "object"}}])
+    for runnable in (bound, tools, bound.with_config(tags=["a"])):
+        assert "ZSECRET" not in repr(runnable)
+        assert "ZSECRET" not in dumps(runnable)
+        assert "ZSECRET" not in str(runnable.model_dump())
+        runnable.invoke("x")
+        assert emulator.requests[-1].headers["x-key"] == "ZSECRET"
+        assert emulator.requests[-1].headers["x-first"] == "1"
+    bound.invoke("x", extra_headers={"X-Key": "other"})
+    assert emulator.requests[-1].headers["x-key"] == "other"

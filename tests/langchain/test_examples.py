@@ -27,7 +27,9 @@ def _methods() -> list[tuple[str, str]]:
                 target = getattr(
                     member, "__func__", member.fget if isinstance(member, property) else member
                 )
-                if not name.startswith("_") and inspect.isfunction(target):
+                # pydantic puts the last one there.
+                ours = not name.startswith("_") and name != "model_post_init"
+                if ours and inspect.isfunction(target):
                     found.setdefault(f"{owner.__name__}.{name}", target.__doc__ or "")
     return sorted(found.items())
 

@@ -14,6 +14,7 @@ from langchain_core.messages import (
     RemoveMessage,
     SystemMessage,
     ToolMessage,
+    convert_to_messages,
 )
 
 from langchain_openrouter_routing.errors import BadRequestError
@@ -252,7 +253,7 @@ ASSISTANT: list[tuple[str, AIMessage, dict[str, Any]]] = [
         AIMessage(
             "", invalid_tool_calls=[{"name": "weather", "args": '{"ci', "id": "c-1", "error": "x"}]
         ),
-        {"content": None, "tool_calls": [call('{"ci')]},
+        {"content": None, "tool_calls": [call('{"invalid_arguments": "{\\"ci"}')]},
     ),
     (
         "v1 blocks",
@@ -406,3 +407,48 @@ def test_arguments_keep_their_letters(emulator: Emulator, make_model: MakeModel)
     )
     body: Any = emulator.requests[-1].json
     assert body["messages"][1]["tool_calls"][0]["function"]["arguments"] == '{"city": "Zürich"}'
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}},
+        {"type": "web_search_tool_result", "tool_use_id": "s", "content": []},
+        {"type": "web_search_call", "id": "ws", "status": "completed"},
+        {"type": "mcp_list_tools", "id": "m", "tools": []},
+        {"type": "executable_code", "executable_code": "1+1"},
+        {"type": "code_execution_result", "outcome": 1},
+    ],
+)
+def test_what_another_vendors_server_did_is_not_content(foreign: dict[str, Any]) -> None:
+    (wire,) = messages_to_wire([AIMessage([foreign, {"type": "text", "text": "Bern."}])])
+    assert wire == {"role": "assistant", "content": "Bern."}
+
+
+def test_a_cached_tool_result_stays_cached_in_either_form() -> None:
+    for content in ("Sun.", [{"type": "text", "text": "Sun."}]):
+        block = {
+            "type": "tool_result",
+            "tool_use_id": "t",
+            "content": content,
+            "cache_control": EPHEMERAL,
+        }
+        (wire,) = messages_to_wire([HumanMessage([block])])  # type: ignore[list-item]
+        cached = {"type": "text", "text": "Sun.", "cache_control": EPHEMERAL}
+        assert wire == {"role": "tool", "tool_call_id": "t", "content": [cached]}
+
+
+def test_a_text_that_came_as_data_is_text() -> None:
+    block = {"type": "text-plain", "base64": "QmVybi4=", "mime_type": "text/plain"}
+    (wire,) = messages_to_wire([HumanMessage([block])])  # type: ignore[list-item]
+    assert wire["content"] == [{"type": "text", "text": "Bern."}]
+    with pytest.raises(BadRequestError, match="holds no text"):
+        messages_to_wire([HumanMessage([{**block, "base64": "!"}])])  # type: ignore[list-item]
+
+
+def test_reasoning_of_a_history_in_the_wires_own_form_is_sent() -> None:
+    history = convert_to_messages(
+        [{"role": "assistant", "content": "Bern.", "reasoning": "Swiss."}]
+    )
+    (wire,) = messages_to_wire(history)
+    assert wire == {"role": "assistant", "content": "Bern.", "reasoning": "Swiss."}

@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 import pytest
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage
-from langchain_core.tools import tool
+from langchain_core.tools import BaseTool, tool
 from pydantic import BaseModel, Field
 
 from langchain_openrouter_routing import ChatOpenRouter, StructuredOutputError
@@ -277,3 +277,67 @@ def test_the_model_stays_as_it_was(make_model: MakeModel) -> None:
     llm.bind_tools([weather], tool_choice="any")
     assert llm.model_dump() == before
     assert isinstance(llm, ChatOpenRouter)
+
+
+@pytest.mark.parametrize(
+    ("model", "method"),
+    [
+        ("openai/gpt-5-mini", "response_format"),
+        ("somebody/unheard-of", "response_format"),
+        ("meta-llama/llama-3.3-70b-instruct:free", "tools"),
+    ],
+)
+def test_the_method_is_one_the_model_has(
+    emulator: Emulator, make_model: MakeModel, model: str, method: str
+) -> None:
+    structured: Any = make_model(model=model, profile=PROFILES.get(model)).with_structured_output(
+        City
+    )
+    bound = structured.first.kwargs
+    assert {"tools", "response_format"} & bound.keys() == {method}
+
+
+PROFILES: Any = {"meta-llama/llama-3.3-70b-instruct:free": {"structured_output": False}}
+
+
+def test_a_schema_in_the_wires_form_is_taken_by_every_method(
+    emulator: Emulator, make_model: MakeModel
+) -> None:
+    schema = {
+        "name": "city",
+        "schema": {
+            "type": "object",
+            "properties": {"name": {"type": "string"}},
+            "required": ["name"],
+        },
+    }
+    make_model().with_structured_output(schema, method="function_calling").invoke('"Bern"')
+    function = emulator.requests[-1].json["tools"][0]["function"]
+    assert function["name"] == "city"
+    assert function["parameters"]["required"] == ["name"]
+
+
+class Secretive(BaseTool):
+    """A tool with a field that is nobody's business."""
+
+    name: str = "secretive"
+    description: str = "Do it."
+    token: str = ""
+
+    def _run(self, city: str) -> str:
+        return city
+
+
+def test_tools_of_a_call_are_sent_as_tools(emulator: Emulator, make_model: MakeModel) -> None:
+    tool = Secretive(token="TOOLSECRET")
+    make_model().invoke("x", tools=[tool])
+    make_model().bind(tools=[tool, weather]).invoke("x")
+    for request in emulator.requests:
+        assert "TOOLSECRET" not in str(request.json)
+        assert request.json["tools"][0]["function"]["name"] == "secretive"
+
+
+def test_a_tools_own_cache_control_is_sent(emulator: Emulator, make_model: MakeModel) -> None:
+    tool = weather.model_copy(update={"extras": {"cache_control": {"type": "ephemeral"}}})
+    make_model().bind_tools([tool]).invoke("x")
+    assert emulator.requests[0].json["tools"][0]["cache_control"] == {"type": "ephemeral"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import pickle
 from typing import Any
@@ -16,6 +17,7 @@ from langchain_openrouter_routing import OpenRouterEmbeddings, OpenRouterRerank
 from langchain_openrouter_routing.errors import (
     AuthenticationError,
     BadRequestError,
+    InsufficientCreditsError,
     PreferencesError,
 )
 from openrouter_routing import record_routes, routing
@@ -183,3 +185,31 @@ async def test_documents_come_back_best_first(emulator: Emulator, rerank: OpenRo
     assert [route.model for route in log] == ["cohere/rerank-v3.5"] * 3
     assert rerank.compress_documents([], question) == []
     assert await rerank.acompress_documents([], question) == []
+
+
+async def test_a_failed_batch_ends_the_others(emulator: Emulator) -> None:
+    failing = OpenRouterEmbeddings(
+        model=EMBEDDING_MODEL, base_url=emulator.base_url, api_key="k", batch_size=1, max_retries=0
+    )
+    emulator.script([{"error": {"code": 402, "message": "no credits"}}], path="/embeddings")
+    with pytest.raises(InsufficientCreditsError):
+        await failing.aembed_documents([f"text {place}" for place in range(100)])
+    sent = len(emulator.requests)
+    await asyncio.sleep(0.2)
+    assert len(emulator.requests) <= sent + 8 < 100
+
+
+async def test_what_only_chat_can_carry_is_an_error(
+    emulator: Emulator, embeddings: OpenRouterEmbeddings, rerank: OpenRouterRerank
+) -> None:
+    with pytest.raises(PreferencesError, match="does not take models"):
+        embeddings.embed_documents(["a"], models=["z/w"])
+    with pytest.raises(PreferencesError, match="does not take session_id"):
+        await embeddings.with_routing(session_id="s").aembed_query("a")
+    with pytest.raises(PreferencesError, match="does not take models"):
+        rerank.with_routing(models=["z/w"]).compress_documents([Document("a")], "q")
+    with pytest.raises(BadRequestError, match="did you mean 'dimensions'"):
+        embeddings.embed_documents(["a"], dimension=10)
+    with pytest.raises(BadRequestError, match="did you mean 'top_n'"):
+        rerank.compress_documents([Document("a")], "q", topn=2)
+    assert emulator.requests == []

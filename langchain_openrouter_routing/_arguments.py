@@ -1,0 +1,85 @@
+"""Arguments of a call over those below them: preferences merge field by field, of all others the later wins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_openrouter_routing._connection import Connection, plain_settings
+from langchain_openrouter_routing.errors import BadRequestError, langchain_errors
+from openrouter_routing.preferences import (
+    PROVIDER_FIELDS,
+    ROUTING_FIELDS,
+    RoutingPreferences,
+    preferences_of,
+)
+from openrouter_routing.resolution import combine_policies, merge, policy_of
+
+ALIASES = {**Connection.aliases, "stop_sequences": "stop"}
+"""Other names of a chat model's fields and arguments."""
+_PREFERENCES = frozenset({*PROVIDER_FIELDS, *ROUTING_FIELDS, "routing"})
+MERGED = _PREFERENCES | {"openrouter_provider", "policy", "extra_body"}
+"""The arguments that merge with those below them, instead of taking their place."""
+
+
+def named_arguments(call: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments under their own names.
+
+    Args:
+        call: Arguments under any of their names.
+
+    Raises:
+        BadRequestError: One is given under two names.
+
+    Example:
+        >>> named_arguments({"openrouter_provider": {"zdr": True}})
+        {'provider': {'zdr': True}}
+    """
+    named: dict[str, Any] = {}
+    for written, value in call.items():
+        name = ALIASES.get(written, written)
+        if name in named:
+            raise BadRequestError(f"{name!r} is given twice, the second time as {written!r}")
+        named[name] = value
+    return named
+
+
+def merged_arguments(bound: Mapping[str, Any], call: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a call over bound ones: preferences merge field by field, of all others the later wins.
+
+    Raises:
+        PreferencesError: A preference is malformed.
+
+    Example:
+        >>> merged_arguments({"zdr": True, "seed": 1}, {"provider": {"sort": "price"}, "seed": 2})
+        {'seed': 2, 'routing': {'provider': {'zdr': True, 'sort': 'price'}}}
+    """
+    below, above = named_arguments(bound), named_arguments(call)
+    merged = {**below, **above}
+    with langchain_errors():
+        if _PREFERENCES & below.keys() and _PREFERENCES & above.keys():
+            merged = {name: value for name, value in merged.items() if name not in _PREFERENCES}
+            both = merge(_preferences(below), _preferences(above))
+            merged["routing"] = plain_settings(both)
+        if "policy" in below and "policy" in above:
+            held = combine_policies(policy_of(below["policy"]), policy_of(above["policy"]))
+            merged["policy"] = None if held is None else plain_settings(held)
+    if "extra_body" in below and "extra_body" in above:
+        merged["extra_body"] = merged_bodies(below["extra_body"] or {}, above["extra_body"] or {})
+    return merged
+
+
+def _preferences(said: Mapping[str, Any]) -> RoutingPreferences:
+    fields = {name: said[name] for name in _PREFERENCES if name in said}
+    return preferences_of(fields.pop("routing", None), **fields)
+
+
+def merged_bodies(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge two `extra_body` values; their `provider` objects merge field by field."""
+    merged = {**below, **above}
+    providers = [
+        body["provider"] for body in (below, above) if isinstance(body.get("provider"), Mapping)
+    ]
+    if len(providers) == 2:
+        merged["provider"] = {**providers[0], **providers[1]}
+    return merged
