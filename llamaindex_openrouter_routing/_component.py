@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import TYPE_CHECKING, Any, Self
 
 from llama_index.core.schema import BaseComponent
@@ -237,6 +238,13 @@ class RoutedComponent(BaseComponent):
         if isinstance(held, Mapping) and isinstance(given, Mapping):
             merged["provider"] = {**held, **given}
         return {**options, "extra_body": merged}
+
+    def __getstate__(self) -> dict[str, Any]:
+        # LlamaIndex takes what cannot be pickled out of the state, which is the object's own dict: a copy's, here. A
+        # caller's HTTP client holds locks and sockets, so that the pickle has none.
+        copied = copy(self)
+        copied.__dict__.update(http_client=None, http_async_client=None)
+        return super(RoutedComponent, copied).__getstate__()
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         # A caller's own HTTP client holds locks and sockets: copies share it.

@@ -15,6 +15,7 @@ from openrouter_routing.preferences import (
     RoutingPreferences,
     preferences_of,
 )
+from openrouter_routing.reasoning_options import check_reasoning
 from openrouter_routing.request import PARAMETERS, TRANSPORT_OPTIONS, read_options
 from openrouter_routing.resolution import combine_policies, policy_of
 from openrouter_routing.settings import ClientSettings, Secret, settings_from
@@ -42,6 +43,7 @@ SETTINGS = (
 """The fields that say how requests are sent, under the names of `ClientSettings`."""
 
 _ROUTING = (*ROUTING_FIELDS, *PROVIDER_FIELDS)
+_DICTS = ("default_headers", "extra_body", "additional_kwargs")
 
 
 def sort_fields(given: Mapping[str, Any], own: Collection[str]) -> dict[str, Any]:
@@ -65,6 +67,8 @@ def sort_fields(given: Mapping[str, Any], own: Collection[str]) -> dict[str, Any
     for written, value in given.items():
         name = ALIASES.get(written, written)
         if name in own:
+            if name in _DICTS and not (value is None or isinstance(value, Mapping)):
+                raise BadRequestError(f"{written} takes a dict, got {type(value).__name__}")
             if name == "default_headers":
                 value = {**(fields.get(name) or {}), **(value or {})}
             elif name in fields:
@@ -86,6 +90,8 @@ def sort_fields(given: Mapping[str, Any], own: Collection[str]) -> dict[str, Any
             )
     if "additional_kwargs" in own:
         _sort_additional(fields, parameters)
+        if (reasoning := fields["additional_kwargs"].get("reasoning")) is not None:
+            check_reasoning(reasoning)
     fields["routing"] = preferences_of(fields.get("routing"), **routing)
     fields["default_headers"] = {
         name: value if isinstance(value, Secret) else Secret(str(value))

@@ -8,6 +8,7 @@ from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
 from pydantic import ConfigDict, Field
 
 from llamaindex_openrouter_routing._component import RoutedComponent
+from openrouter_routing.operations import refuse_chat_preferences
 
 
 class OpenRouterEmbedding(RoutedComponent, BaseEmbedding):
@@ -45,6 +46,7 @@ class OpenRouterEmbedding(RoutedComponent, BaseEmbedding):
         if model is not None:
             fields["model_name"] = model
         super().__init__(**fields)
+        refuse_chat_preferences("an embedding model", self.routing)
 
     @classmethod
     def class_name(cls) -> str:

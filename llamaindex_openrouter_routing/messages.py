@@ -21,6 +21,7 @@ from llama_index.core.base.llms.types import (
 from pydantic_core import from_json, to_json
 
 from llamaindex_openrouter_routing._parts import image_part, needs_reading, parts_of
+from openrouter_routing._tool_calls import replayable_arguments
 from openrouter_routing.errors import BadRequestError, OpenRouterError
 
 Wire = dict[str, Any]
@@ -172,7 +173,7 @@ def _tool_calls(message: ChatMessage) -> list[Wire]:
     kept = [_plain(call) for call in message.additional_kwargs.get("tool_calls") or ()]
     blocks = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
     if not blocks:
-        return kept
+        return [_replayable(call) for call in kept]
     by_id = {call.get("id"): call for call in kept}
     return [
         _tool_call(block, by_id.get(block.tool_call_id), place)
@@ -182,14 +183,25 @@ def _tool_calls(message: ChatMessage) -> list[Wire]:
 
 def _tool_call(block: ToolCallBlock, kept: Wire | None, place: int) -> Wire:
     if kept is not None and _same_arguments(kept, block):
-        return kept
+        return _replayable(kept)
     arguments = block.tool_kwargs
     text = arguments if isinstance(arguments, str) else to_json(arguments).decode()
-    return {
-        "id": block.tool_call_id or f"call_{place}",
-        "type": "function",
-        "function": {"name": block.tool_name, "arguments": text},
-    }
+    return _replayable(
+        {
+            "id": block.tool_call_id or f"call_{place}",
+            "type": "function",
+            "function": {"name": block.tool_name, "arguments": text},
+        }
+    )
+
+
+def _replayable(call: Wire) -> Wire:
+    """Return a call whose arguments are a JSON object, as providers take it; whatever else it says stays."""
+    function = call.get("function")
+    text = function.get("arguments") if isinstance(function, Mapping) else None
+    if not isinstance(function, Mapping) or not (text is None or isinstance(text, str)):
+        return call
+    return {**call, "function": {**function, "arguments": replayable_arguments(text or "")}}
 
 
 def _same_arguments(kept: Wire, block: ToolCallBlock) -> bool:

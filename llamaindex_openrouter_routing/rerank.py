@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field
 
 from llamaindex_openrouter_routing._component import RoutedComponent
 from openrouter_routing.errors import BadRequestError
+from openrouter_routing.operations import refuse_chat_preferences
 from openrouter_routing.vectors import Ranking
 
 dispatcher = instrument.get_dispatcher(__name__)  # type: ignore[attr-defined]  # public by their docs
@@ -53,6 +54,7 @@ class OpenRouterRerank(RoutedComponent, BaseNodePostprocessor):
 
     def __init__(self, model: str, **fields: Any) -> None:
         super().__init__(model=model, **fields)
+        refuse_chat_preferences("a rerank model", self.routing)
 
     @classmethod
     def class_name(cls) -> str:

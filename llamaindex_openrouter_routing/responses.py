@@ -23,9 +23,10 @@ from llama_index.core.base.llms.types import (
 )
 
 from llamaindex_openrouter_routing._partial import PartialJson
+from openrouter_routing._failures import compose
 from openrouter_routing.accumulator import Delta
 from openrouter_routing.completion import Choice, Completion
-from openrouter_routing.errors import OpenRouterError, ResponseParseError
+from openrouter_routing.errors import ResponseParseError
 from openrouter_routing.route import route_metadata
 
 Json = dict[str, Any]
@@ -52,22 +53,38 @@ def read_response(completion: Completion, delta: str | None = None) -> ChatRespo
         if choice is not None:
             message.blocks = _blocks(choice, completion.usage.reasoning_tokens)
             message.additional_kwargs = _to_replay(choice)
-        return ChatResponse(
+        response = ChatResponse(
             message=message,
             raw=completion.raw,
             delta=delta,
             logprobs=_logprobs(choice.logprobs) if choice and choice.logprobs else None,
             additional_kwargs=_metadata(completion, choice),
         )
-    except OpenRouterError:
-        raise
     except (ValueError, TypeError) as error:
-        raise ResponseParseError(
-            f"the answer of {completion.route.provider} does not fit LlamaIndex's types: {error}",
-            provider=completion.route.provider,
-            generation_id=completion.route.generation_id,
-            retryable=False,
-        ) from error
+        raise _unreadable(completion, f"does not fit LlamaIndex's types: {error}") from error
+    if choice is not None and (choice.images or choice.audio) and not response.message.blocks:
+        raise _unreadable(completion, "is an image or a sound that cannot be read")
+    if choice is not None and not response.message.blocks:
+        response.message.blocks = [TextBlock(text="")]
+    return response
+
+
+def _unreadable(completion: Completion, what: str) -> ResponseParseError:
+    route = completion.route
+    error = ResponseParseError(
+        compose(
+            f"the answer {what}",
+            model=route.requested_model,
+            provider=route.provider,
+            generation_id=route.generation_id,
+            advice="send it again; it may have been billed. What came is in .partial",
+        ),
+        provider=route.provider,
+        generation_id=route.generation_id,
+        retryable=False,
+    )
+    error.partial = completion
+    return error
 
 
 def to_completion(response: ChatResponse) -> CompletionResponse:
@@ -106,20 +123,15 @@ def _blocks(choice: Choice, reasoning_tokens: int | None) -> list[ContentBlock]:
         )
     if text := choice.text or choice.refusal:
         blocks.append(TextBlock(text=text))
-    blocks.extend(_image(image) for image in choice.images)
-    if choice.audio and choice.audio.get("data"):
-        blocks.append(
-            AudioBlock(
-                audio=base64.b64decode(choice.audio["data"]), format=choice.audio.get("format")
-            )
-        )
+    blocks.extend(_images(choice.images))
+    blocks.extend(_audio(choice.audio or {}))
     blocks.extend(_citations(choice.annotations))
     for call in choice.tool_calls:
         arguments = call.arguments if call.arguments is not None else call.arguments_json
         blocks.append(
             ToolCallBlock(tool_call_id=call.id, tool_name=call.name, tool_kwargs=arguments)
         )
-    return blocks or [TextBlock(text="")]
+    return blocks
 
 
 def _to_replay(choice: Choice) -> Json:
@@ -143,20 +155,38 @@ def tool_call_to_wire(call_id: str | None, name: str, arguments: str) -> Json:
     return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
-def _image(image: Mapping[str, Any]) -> ImageBlock:
-    holder = image.get("image_url")
-    url = holder.get("url") if isinstance(holder, Mapping) else image.get("url")
-    if not isinstance(url, str):
-        raise ResponseParseError(f"an image of the answer has no address: {sorted(image)}")
+def _images(images: list[Json]) -> list[ImageBlock]:
+    """Return the images that are any; what is no image is still in `raw`, and the text beside it was paid for."""
+    blocks = []
+    for image in images:
+        holder = image.get("image_url")
+        url = holder.get("url") if isinstance(holder, Mapping) else image.get("url")
+        if isinstance(url, str) and (block := _image(url)) is not None:
+            blocks.append(block)
+    return blocks
+
+
+def _image(url: str) -> ImageBlock | None:
     head, comma, data = url.partition(",")
     if not (head.startswith("data:") and head.endswith(";base64") and comma):
         return ImageBlock(url=url)
     mimetype = head.removeprefix("data:").removesuffix(";base64") or None
     try:
         content = base64.b64decode(data, validate=True)
-    except binascii.Error as error:
-        raise ResponseParseError(f"an image of the answer is no base64: {error}") from None
+    except binascii.Error:
+        return None
     return ImageBlock(image=content, image_mimetype=mimetype)
+
+
+def _audio(audio: Mapping[str, Any]) -> list[AudioBlock]:
+    data, kind = audio.get("data"), audio.get("format")
+    if not isinstance(data, str) or not data:
+        return []
+    try:
+        content = base64.b64decode(data, validate=True)
+    except binascii.Error:
+        return []
+    return [AudioBlock(audio=content, format=kind if isinstance(kind, str) else None)]
 
 
 def _citations(annotations: list[Json]) -> list[CitationBlock]:
@@ -185,19 +215,31 @@ def _logprobs(logprobs: Mapping[str, Any]) -> list[list[LogProb]] | None:
     tokens = logprobs.get("content")
     if not isinstance(tokens, list):
         return None
+    return [_likeliest(token) for token in tokens if isinstance(token, Mapping)]
+
+
+def _likeliest(token: Mapping[str, Any]) -> list[LogProb]:
+    """Return the likeliest tokens at one place, as far as the wire tells them in a form that can be read."""
+    entries = token.get("top_logprobs")
+    listed = entries if isinstance(entries, list) and entries else [token]
     return [
-        [_logprob(entry) for entry in token.get("top_logprobs") or [token]]
-        for token in tokens
-        if isinstance(token, Mapping)
+        LogProb(
+            token=str(entry.get("token") or ""), logprob=logprob, bytes=_bytes(entry.get("bytes"))
+        )
+        for entry in listed
+        if isinstance(entry, Mapping) and (logprob := _number(entry.get("logprob"))) is not None
     ]
 
 
-def _logprob(entry: Mapping[str, Any]) -> LogProb:
-    return LogProb(
-        token=str(entry.get("token") or ""),
-        logprob=float(entry.get("logprob") or 0.0),
-        bytes=entry.get("bytes") or [],
-    )
+def _number(value: object) -> float | None:
+    if value is None:
+        return 0.0
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _bytes(value: object) -> list[int]:
+    numbers = value if isinstance(value, list) else []
+    return [] if any(type(number) is not int for number in numbers) else numbers
 
 
 class _Call:

@@ -29,7 +29,15 @@ from llamaindex_openrouter_routing import OpenRouter
 from llamaindex_openrouter_routing.messages import messages_to_wire
 from openrouter_routing import errors
 from tests.llamaindex.answers import stream, whole
-from tests.scripted_server import Recorded, ScriptedServer
+from tests.scripted_server import (
+    DONE,
+    Recorded,
+    ScriptedServer,
+    answer,
+    chunk,
+    json_answer,
+    stream_answer,
+)
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -392,6 +400,52 @@ def test_an_unreadable_image_is_our_error(
     server.respond(lambda request: whole({"content": "", "images": [image]}))
     with pytest.raises(errors.ResponseParseError, match="image"):
         llm.complete("Hi")
+
+
+@pytest.mark.parametrize(
+    "unreadable",
+    [
+        {"images": [{"type": "image_url", "image_url": None}]},
+        {"images": [{}, image_part("data:image/png;base64,%%%")]},
+        {"audio": {"data": 5}},
+        {"audio": {"data": "%%%"}},
+    ],
+)
+def test_a_text_survives_what_cannot_be_read_beside_it(
+    unreadable: Any, llm: OpenRouter, server: ScriptedServer
+) -> None:
+    server.respond(lambda request: whole({"content": "paid text", **unreadable}))
+    response = llm.chat([ChatMessage(content="Hi")])
+    assert response.message.blocks == [TextBlock(text="paid text")]
+    assert response.raw["choices"][0]["message"].items() >= unreadable.items()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"token": "a", "logprob": "x"}],
+        [{"token": "a", "logprob": -1, "bytes": [None]}],
+        [{"token": "a", "logprob": -1, "top_logprobs": 5}],
+        [{"token": "a", "logprob": -1, "top_logprobs": [None]}],
+        [None, 7],
+        5,
+    ],
+)
+@pytest.mark.parametrize("streamed", [False, True])
+def test_log_probabilities_of_another_shape_lose_no_answer(
+    content: Any, streamed: bool, llm: OpenRouter, server: ScriptedServer
+) -> None:
+    choice = {"finish_reason": "stop", "logprobs": {"content": content}}
+    if streamed:
+        server.respond(lambda _: stream_answer(chunk("Bern.", **choice), DONE))
+        assert [r.message.content for r in llm.stream_chat([ChatMessage(content="Hi")])][
+            -1
+        ] == "Bern."
+    else:
+        body = answer("Bern.")
+        body["choices"][0].update(choice)
+        server.respond(lambda _: json_answer(body))
+        assert llm.chat([ChatMessage(content="Hi")]).message.content == "Bern."
 
 
 def test_thinking_deltas(llm: OpenRouter, server: ScriptedServer) -> None:

@@ -13,7 +13,12 @@ from typing import Any
 import httpx
 import pytest
 
-from llamaindex_openrouter_routing import OpenRouter, OpenRouterEmbedding, RoutingPreferences
+from llamaindex_openrouter_routing import (
+    OpenRouter,
+    OpenRouterEmbedding,
+    OpenRouterRerank,
+    RoutingPreferences,
+)
 from openrouter_routing import errors
 from tests.scripted_server import ScriptedServer
 
@@ -124,6 +129,12 @@ def test_own_http_clients_are_used_and_shared_by_copies(server: ScriptedServer) 
         ({"idle_timeout": -1}, "idle_timeout"),
         ({"policy": {"order": ["openai"]}}, "policy cannot hold"),
         ({"api_key": 5}, "must be a text"),
+        ({"extra_body": "x"}, "extra_body takes a dict, got str"),
+        ({"default_headers": "x"}, "default_headers takes a dict"),
+        ({"additional_kwargs": "x"}, "additional_kwargs takes a dict"),
+        ({"policy": "zdr"}, "policy takes ProviderPreferences"),
+        ({"reasoning": {"effrt": "high"}}, "did you mean 'effort'"),
+        ({"reasoning": "high"}, "reasoning takes an object"),
     ],
 )
 def test_mistakes_are_errors_of_the_constructor(fields: dict[str, Any], said: str) -> None:
@@ -286,3 +297,24 @@ def test_assigned_preferences_are_checked_as_constructed_ones_are() -> None:
     assert llm.describe() == "provider.sort  'price'  instance"
     with pytest.raises(errors.PreferencesError, match="did you mean 'order'"):
         llm.routing = {"oder": []}  # type: ignore[assignment]
+
+
+def test_pickling_leaves_the_model_as_it_was(server: ScriptedServer) -> None:
+    with httpx.Client() as client:
+        llm = full(
+            api_base=server.base_url, http_client=client, completion_to_prompt=lambda text: text
+        )
+        embedding = OpenRouterEmbedding("x/y", api_base=server.base_url, http_client=client)
+        for model in (llm, embedding):
+            loaded = pickle.loads(pickle.dumps(model))
+            assert (loaded.http_client, model.http_client) == (None, client)
+        assert llm.complete("Hi").text
+
+
+@pytest.mark.parametrize("made", [OpenRouterEmbedding, OpenRouterRerank])
+@pytest.mark.parametrize(
+    "fields", [{"models": ["z/w"]}, {"session_id": "s"}, {"plugins": [{"id": "web"}]}]
+)
+def test_what_only_chat_can_carry_is_an_error_elsewhere(made: Any, fields: dict[str, Any]) -> None:
+    with pytest.raises(errors.PreferencesError, match=f"does not take {next(iter(fields))}"):
+        made("x/y", **fields)

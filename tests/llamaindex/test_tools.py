@@ -186,6 +186,24 @@ async def test_arguments_that_are_no_json_never_raise_and_run_no_tool(
         assert "sunny" not in done.response
 
 
+@pytest.mark.parametrize("arguments", ["", "null", " ", '{"a": 1, "b":', "[1]", '{"a":  1}'])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_calls_go_back_with_arguments_that_are_a_json_object(
+    arguments: str, streamed: bool, llm: OpenRouter, server: ScriptedServer
+) -> None:
+    answering(server, {"content": None, "tool_calls": [call("weather", arguments)]})
+    asked = [ChatMessage(content="Hi")]
+    said = list(llm.stream_chat(asked))[-1] if streamed else llm.chat(asked)
+    result = ChatMessage(role="tool", content="?", additional_kwargs={"tool_call_id": "call_1"})
+    answering(server, {"content": "Well."})
+    llm.chat([*asked, said.message, result])
+    (sent,) = server.requests[-1].json["messages"][1]["tool_calls"]
+    parsed = json.loads(sent["function"]["arguments"])
+    broken = arguments in ("[1]", '{"a": 1, "b":')
+    whole = {"a": 1} if arguments == '{"a":  1}' else {}
+    assert parsed == ({"invalid_arguments": arguments} if broken else whole)
+
+
 @pytest.mark.parametrize("arguments", ["", "null", "{}", " "])
 def test_no_arguments_are_none(arguments: str, llm: OpenRouter, server: ScriptedServer) -> None:
     answering(server, {"content": None, "tool_calls": [call("weather", arguments)]})
