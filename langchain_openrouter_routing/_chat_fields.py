@@ -193,8 +193,6 @@ class ChatFields(Connection, BaseChatModel):
             if name not in ("stream", "stream_usage", "extra_body"):
                 options[self.aliases.get(name, name)] = value
         hide_secrets(options)
-        if options.get("reasoning") is not None:
-            check_reasoning(options["reasoning"])
         if stop is not None:
             options["stop"] = stop
         if not options.get("stop"):

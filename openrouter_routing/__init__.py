@@ -5,6 +5,8 @@ Read it in this order: `preferences` (what a request may say), `resolution` and 
 `recording` (where it went), `errors`.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from openrouter_routing._registry import aclose_clients, close_clients
 from openrouter_routing.client import AsyncOpenRouterClient, OpenRouterClient
 from openrouter_routing.completion import Completion
@@ -44,6 +46,9 @@ from openrouter_routing.route import Attempt, Route, Usage
 from openrouter_routing.scope import routing
 from openrouter_routing.settings import ClientSettings
 
+if TYPE_CHECKING:
+    from openrouter_routing.planning import RoutePlan, plan_route
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -74,6 +79,7 @@ __all__ = [
     "ResponseParseError",
     "Route",
     "RouteLog",
+    "RoutePlan",
     "RoutingPreferences",
     "RoutingViolation",
     "RoutingWarning",
@@ -83,7 +89,17 @@ __all__ = [
     "aclose_clients",
     "close_clients",
     "merge",
+    "plan_route",
     "preferences_of",
     "record_routes",
     "routing",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Planning is for those who plan: nobody else waits for its import.
+    if name in ("RoutePlan", "plan_route"):
+        from openrouter_routing import planning
+
+        return getattr(planning, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

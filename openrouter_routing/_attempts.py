@@ -6,8 +6,10 @@ way that may pass. So a request that succeeds at once pays nothing for the retri
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from openrouter_routing import errors
@@ -23,6 +25,7 @@ BACKOFF_CAP = 8.0
 """Seconds: the exponential backoff between attempts, where the answer names no wait of its own."""
 
 _logger = logging.getLogger("openrouter_routing")
+_sending_again: ContextVar[bool] = ContextVar("openrouter_routing_sending_again", default=False)
 
 _AUTOMATIC = (
     errors.RateLimitError,
@@ -60,12 +63,13 @@ def retried(call: Call, send: Callable[[], T]) -> T:
             raise
         failure = error
     try:
-        for attempt in _retries(call):
-            with attempt:
-                if attempt.num == 1:
-                    raise failure
-                call.begin(attempt.num)
-                return send()
+        with _one_line_each():
+            for attempt in _retries(call):
+                with attempt:
+                    if attempt.num == 1:
+                        raise failure
+                    call.begin(attempt.num)
+                    return send()
         raise failure
     finally:
         # An error that a frame of its own traceback holds on to stays in memory, and so does all that is in it.
@@ -82,15 +86,33 @@ async def aretried(call: Call, send: Callable[[], Awaitable[T]]) -> T:
             raise
         failure = error
     try:
-        async for attempt in _retries(call):
-            with attempt:
-                if attempt.num == 1:
-                    raise failure
-                call.begin(attempt.num)
-                return await send()
+        with _one_line_each():
+            async for attempt in _retries(call):
+                with attempt:
+                    if attempt.num == 1:
+                        raise failure
+                    call.begin(attempt.num)
+                    return await send()
         raise failure
     finally:
         del failure
+
+
+@contextlib.contextmanager
+def _one_line_each() -> Iterator[None]:
+    """Keep stamina's own line about a retry out of the logs: ours says the same, and which request it was."""
+    stamina_logger = logging.getLogger("stamina")
+    if _is_not_ours not in stamina_logger.filters:
+        stamina_logger.addFilter(_is_not_ours)
+    _sending_again.set(True)
+    try:
+        yield
+    finally:
+        _sending_again.set(False)
+
+
+def _is_not_ours(_: logging.LogRecord) -> bool:
+    return not _sending_again.get()
 
 
 def _may_pass(error: Exception, settings: ClientSettings) -> bool:

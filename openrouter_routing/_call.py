@@ -6,7 +6,6 @@ Everything here is plain functions of bytes and dicts, used by the sync and the 
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from openrouter_routing._failures import (
     redact,
     shorten,
 )
+from openrouter_routing._warning import warn
 from openrouter_routing.completion import Completion, read_completion
 from openrouter_routing.preferences import NO_PREFERENCES, ProviderPreferences, RoutingPreferences
 from openrouter_routing.recording import RouteLog, current_logs
@@ -64,10 +64,16 @@ class Call:
     @property
     def sent(self) -> Sent:
         """What an error message may say of the request."""
-        return Sent(self.model, self.model is not None or "/model" in self.url, self.preferences)
+        return Sent(self.model, self.method == "POST" or "/model" in self.url, self.preferences)
 
     def begin(self, attempt: int) -> None:
-        """Note that an attempt (the first is 1) begins."""
+        """Note that an attempt (the first is 1) begins.
+
+        Raises:
+            BudgetExceeded: An enclosing `record_routes(max_cost=)` has spent its money, on other requests or this one.
+        """
+        for log in self.logs:
+            log.check_budget()
         self.retries = attempt - 1
         self.status = None
         self.first_token_at = None
@@ -170,23 +176,24 @@ class Call:
             RoutingViolation: It is one that they exclude.
         """
         if self.settings.on_violation != "ignore" and self.preferences.provider is not None:
-            broken = find_violation(provider, self.preferences)
-            self._judge(broken, unjudged(provider, self.preferences), completion)
+            asked = (provider, self.preferences, self.model)
+            self._judge(find_violation(*asked), unjudged(*asked), completion)
 
     def _judge(self, broken: str | None, doubt: str | None, completion: Completion) -> None:
         if broken is None:
             if doubt is not None:
                 text = f"the routing of this answer cannot be checked: {doubt}"
-                warnings.warn(text, errors.RoutingWarning, stacklevel=2)
+                warn(text)
             return
         route = completion.route
         text = compose(
-            broken,
+            f"{broken}{self._said_by(broken)}",
+            model=route.requested_model,
             generation_id=route.generation_id,
-            advice="report it to OpenRouter, or see on_violation=",
+            advice="report it to OpenRouter; on_violation='warn' or 'ignore' lets such answers pass",
         )
         if self.settings.on_violation == "warn":
-            warnings.warn(text, errors.RoutingWarning, stacklevel=2)
+            warn(text)
             return
         self.record(route)
         raise errors.RoutingViolation(
@@ -197,6 +204,12 @@ class Call:
             generation_id=route.generation_id,
             openrouter_metadata=completion.raw.get("openrouter_metadata"),
         )
+
+    def _said_by(self, broken: str) -> str:
+        """Name the layer that set the preference which a sentence about a violation names."""
+        sources = self.preferences.sources()
+        said = [layer for path, layer in sources.items() if f"{path}=" in broken]
+        return f" (set by the {said[0]})" if said else ""
 
     def check_content(self, completion: Completion) -> None:
         """Refuse a finished answer that holds nothing, as `on_empty` says.
@@ -233,7 +246,11 @@ class Call:
         route = completion.route
         raise errors.EmptyResponseError(
             compose(
-                what, provider=route.provider, generation_id=route.generation_id, advice=advice
+                what,
+                model=route.requested_model,
+                provider=route.provider,
+                generation_id=route.generation_id,
+                advice=advice,
             ),
             completion=completion,
             status=self.status,
@@ -279,6 +296,7 @@ class Call:
             compose(
                 f"the connection broke in the middle of the answer, after {len(content)} bytes: "
                 f"{redact(str(error)) or type(error).__name__}",
+                model=self.model,
                 generation_id=response.headers.get("x-generation-id"),
                 advice="send it again; it may have been billed, so that is not done for you",
             ),
@@ -296,6 +314,7 @@ class Call:
             compose(
                 f"OpenRouter answered {self.status} with something that is not {wanted} ({kind}): "
                 f"{shorten(_text(content)) or 'nothing at all'}",
+                model=self.model,
                 generation_id=response.headers.get("x-generation-id"),
                 advice=f"check base_url ({self.settings.base_url}) and the proxies in between; then send it again",
             ),
@@ -329,7 +348,6 @@ def prepare_chat(
     Raises:
         BadRequestError: Something in it is malformed; nothing is sent.
         AuthenticationError: There is no key.
-        BudgetExceeded: An enclosing `record_routes(max_cost=)` has spent its money.
     """
     read = read_options(options)
     preferences, policy = effective_preferences(
@@ -393,11 +411,7 @@ def prepare(
 
     Raises:
         BadRequestError: The body holds what JSON cannot.
-        BudgetExceeded: An enclosing `record_routes(max_cost=)` has spent its money.
     """
-    logs = current_logs()
-    for log in logs:
-        log.check_budget()
     try:
         content = to_json(body)
     except PydanticSerializationError as error:
@@ -410,7 +424,7 @@ def prepare(
         preferences=preferences,
         settings=settings,
         choices=asked if isinstance(asked := body.get("n"), int) else 1,
-        logs=logs,
+        logs=current_logs(),
     )
 
 

@@ -6,12 +6,12 @@ import math
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from openrouter_routing import errors
-from openrouter_routing.preferences import RoutingPreferences
+from openrouter_routing.preferences import NO_PREFERENCES, RoutingPreferences
 
 if TYPE_CHECKING:
     import httpx
@@ -115,6 +115,8 @@ _EXCLUDED_BY = {
 _ADVICE: dict[type[errors.OpenRouterError], str] = {
     errors.AuthenticationError: "check the key at https://openrouter.ai/keys",
     errors.InsufficientCreditsError: "add credits at https://openrouter.ai/credits, or lower max_tokens",
+    errors.BadRequestError: "change the request as the answer says; the parameters are at "
+    "https://openrouter.ai/docs/api-reference/parameters",
     errors.ContextLengthError: "shorten the input, lower max_tokens, or take a model with a longer context",
     errors.ModelNotFoundError: "check the name at https://openrouter.ai/models",
     errors.RateLimitError: "wait, raise max_retries, or add models= or more providers to fall back on",
@@ -130,7 +132,7 @@ class Sent:
 
     model: str | None = None
     names_model: bool = True
-    preferences: RoutingPreferences = field(default_factory=RoutingPreferences)
+    preferences: RoutingPreferences = NO_PREFERENCES
 
 
 def error_in(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -214,6 +216,7 @@ def error_from_wire(
     text = compose(
         f"OpenRouter answered {status or 'with an error'}"
         f"{f' {code}' if code not in (None, status, str(status)) else ''}: {error.get('message') or 'no message'}",
+        model=availability.get("requested_models") or sent.model or sent.preferences.models,
         provider=details["provider"],
         raw=metadata.get("raw"),
         generation_id=details["generation_id"],
@@ -222,7 +225,7 @@ def error_from_wire(
             *(_exclusions(availability, sent) if kind is errors.NoEndpointsError else ()),
             *_suggestions(availability),
         ),
-        advice=_advice(kind, metadata),
+        advice=_advice(kind, metadata, sent),
     )
     return kind(text, status=status, code=code, retryable=retryable, response=response, **details)
 
@@ -276,6 +279,7 @@ def failure_details(
 def compose(
     what: str,
     *,
+    model: object = None,
     provider: str | None = None,
     raw: object = None,
     generation_id: str | None = None,
@@ -284,6 +288,9 @@ def compose(
 ) -> str:
     """Put an error message together: what happened, who, which request, what to do."""
     lines = [what]
+    if model:
+        named = ", ".join(map(str, model)) if isinstance(model, list) else model
+        lines.append(f"  model: {named}")
     if provider:
         said = f", which said: {shorten(raw)}" if raw else ""
         lines.append(f"  provider: {provider}{said}")
@@ -337,7 +344,7 @@ def _seconds_or_date(value: str | None) -> float | None:
 
 
 def _exclusions(availability: Mapping[str, Any], sent: Sent) -> tuple[str, ...]:
-    lines = [f"model: {availability.get('requested_models') or sent.model}"]
+    lines = []
     excluded_by = availability.get("excluded_by")
     if isinstance(excluded_by, list) and excluded_by:
         named = ", ".join(_EXCLUDED_BY.get(str(rule), str(rule)) for rule in excluded_by)
@@ -363,16 +370,26 @@ def _suggestions(availability: Mapping[str, Any]) -> tuple[str, ...]:
 def _previous_errors(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     earlier = metadata.get("previous_errors")
     told = [
-        " ".join(str(entry[key]) for key in ("provider", "status", "code") if entry.get(key))
+        # The code often is the status once more.
+        " ".join(
+            dict.fromkeys(
+                str(entry[key]) for key in ("provider", "status", "code") if entry.get(key)
+            )
+        )
         for entry in (earlier if isinstance(earlier, list) else ())
         if isinstance(entry, Mapping)
     ]
     return (f"tried before: {', '.join(told)}",) if told else ()
 
 
-def _advice(kind: type[errors.OpenRouterError], metadata: Mapping[str, Any]) -> str | None:
+def _advice(
+    kind: type[errors.OpenRouterError], metadata: Mapping[str, Any], sent: Sent
+) -> str | None:
     if kind is errors.NoEndpointsError:
-        return "loosen one of these preferences, or add models= to fall back on; nothing is loosened for you"
+        return (
+            "loosen one of these preferences, or add models= to fall back on; nothing is loosened for you. "
+            f"openrouter-routing explain {sent.model or 'MODEL'} shows who is left, and why the others are not"
+        )
     if kind is errors.PermissionDeniedError:
         reasons = metadata.get("reasons") or metadata.get("patterns")
         return f"change the input (flagged for: {reasons})" if reasons else "see the reason above"

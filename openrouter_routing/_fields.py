@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -12,7 +12,6 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, mod
 
 from openrouter_routing import _vocabulary as vocabulary
 from openrouter_routing.providers import known_providers, meant_provider, provider_slug
-
 
 _PLAIN_NUMBER = re.compile(r"\d+(\.\d+)?|\.\d+")
 
@@ -28,12 +27,21 @@ class StrictModel(BaseModel):
         if isinstance(value, Mapping):
             unknown = [str(key) for key in value if key not in cls.model_fields]
             if unknown:
-                raise ValueError(
-                    "; ".join(
-                        vocabulary.unknown_name("field", name, cls.model_fields) for name in unknown
-                    )
-                )
+                raise ValueError("; ".join(map(cls.unknown_field, unknown)))
         return value
+
+    @classmethod
+    def unknown_field(cls, name: str) -> str:
+        """Say that there is no such field, and which was probably meant."""
+        return vocabulary.unknown_name("field", name, cls.model_fields)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        # None is not "not set" here: it clears. So what was not set does not show.
+        return (
+            (name, getattr(self, name))
+            for name in type(self).model_fields
+            if name in self.model_fields_set
+        )
 
     def to_wire(self) -> dict[str, Any]:
         """Return the JSON object to send: what was set and is not None, nothing else."""

@@ -26,6 +26,16 @@ def dollars(amount: Decimal | float | None) -> str:
     return f"{whole}.{fraction[: max(4, len(fraction)) if whole == '0' else 4]:0<2}"
 
 
+def exact_dollars(amount: Decimal) -> str:
+    """Write an amount in USD out to a hundred-millionth: one short request costs less than a cent by far.
+
+    Example:
+        >>> exact_dollars(Decimal("0.00005475")), exact_dollars(Decimal("8E-8")), exact_dollars(Decimal(3))
+        ('0.00005475', '0.00000008', '3')
+    """
+    return f"{amount:.8f}".rstrip("0").rstrip(".")
+
+
 def tokens(count: int | None) -> str:
     """Write a number of tokens.
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
-from openrouter_routing.endpoint import SERVICE_TIERS, Endpoint
+from openrouter_routing._vocabulary import ENDPOINT_TIERS
+from openrouter_routing.endpoint import Endpoint
 from openrouter_routing.pricing import parse_decimal
 from openrouter_routing.providers import provider_slug
 
@@ -128,7 +129,7 @@ def endpoint_name(name: str, declared_tier: str | None = None) -> EndpointName:
     """Read a tag, slug or display name, and the tier the endpoint says it sells."""
     base, _, variant = name.lower().partition("/")
     last = variant.rpartition("/")[2]
-    tier = last if last in SERVICE_TIERS else None
+    tier = last if last in ENDPOINT_TIERS else None
     return EndpointName(provider_slug(base) or base, variant or None, declared_tier or tier)
 
 
@@ -226,7 +227,7 @@ def read_request(
         across_models=across,
         min_throughput=_cutoffs(provider.get("preferred_min_throughput"), "min_throughput"),
         max_latency=_cutoffs(provider.get("preferred_max_latency"), "max_latency"),
-        service_tier=tier if isinstance(tier, str) and tier in SERVICE_TIERS else None,
+        service_tier=tier if isinstance(tier, str) and tier in ENDPOINT_TIERS else None,
         max_tokens=_whole(limit),
         prompt_tokens=0 if _compresses(body) else estimate_prompt_tokens(body),
     )

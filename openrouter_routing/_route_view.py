@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from openrouter_routing._figures import dollars, seconds
+from openrouter_routing._figures import exact_dollars, seconds
 from openrouter_routing._tables import Column, DataTable
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def route_table(route: Route) -> DataTable:
         "provider": route.provider or "",
         "finish": f"{finish} ({native})" if native and native != finish else finish,
         "tokens": "" if None in tokens else f"{tokens[0]} in, {tokens[1]} out",
-        "cost": "" if cost is None else f"{dollars(cost)} USD",
+        "cost": "" if cost is None else f"{exact_dollars(cost)} USD",
         "own key": "yes" if route.is_byok else "",
         "tier": route.service_tier or "",
         "tried": ", ".join(f"{one.provider or '?'} {one.status or '?'}" for one in route.attempts),

@@ -100,7 +100,7 @@ class StreamReader:
         """Take the end of the stream in and yield what is still to be handed on; a second time that is nothing.
 
         Raises:
-            StreamInterruptedError: The stream ended without a finish reason and without `[DONE]`.
+            StreamInterruptedError: The stream ended without a finish reason and without `[DONE]`, or without an answer.
         """
         if not self.done:
             try:
@@ -116,6 +116,8 @@ class StreamReader:
             raise self.interrupted(
                 "the stream was cut off: it ended without a finish reason", code="cut"
             )
+        if not self.accumulator.has_begun:
+            raise self.interrupted("the stream ended before an answer began", code="cut")
         for index, fragment in self.accumulator.missing_tool_call_ids():
             delta = Delta(index)
             delta.tool_calls = [fragment]
@@ -211,7 +213,8 @@ class StreamReader:
         generation_id = self.accumulator.generation_id or self.headers.get("x-generation-id")
         return errors.StreamInterruptedError(
             compose(
-                what,
+                f"{what}{self._how_much()}",
+                model=self.call.model,
                 provider=self.accumulator.provider,
                 generation_id=generation_id,
                 advice="send it again; what had arrived is in .partial",
@@ -222,6 +225,12 @@ class StreamReader:
             provider=self.accumulator.provider,
             generation_id=generation_id,
         )
+
+    def _how_much(self) -> str:
+        if not self.accumulator.has_content:
+            return ", before anything of the answer"
+        length = sum(map(len, (choice.text for choice in self.partial().choices)))
+        return f", after {length} characters of text"
 
     def stalled(self) -> errors.OpenRouterError | None:
         """Build the error for a stream from which nothing more comes; None where the answer was complete already."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
+
+_UNREADABLE = "invalid_arguments"
+"""The name under which arguments that are no JSON object go back to the provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,9 @@ class ToolCallAssembler:
             if index is not None:
                 self._place_of_index[index] = place
         call = self._calls[place]
+        if arguments == "null" and not call.arguments:
+            # No object begins so: it is how some say "none".
+            arguments = ""
         new_id = new_name = None
         if call_id and call.id is None:
             call.wire_id = call_id
@@ -209,6 +216,25 @@ def read_tool_calls(calls: object, generation_id: str | None) -> list[ToolCall]:
     return read
 
 
+def replayable_arguments(text: str) -> str:
+    r"""Return the arguments of an earlier call as providers take them back: a JSON object, whatever they were.
+
+    Args:
+        text: The arguments as they came.
+
+    Example:
+        >>> replayable_arguments('{"city": "Bern"}'), replayable_arguments("null"), replayable_arguments('{"ci')
+        ('{"city": "Bern"}', '{}', '{"invalid_arguments": "{\\"ci"}')
+    """
+    parsed, _ = parse_arguments(text)
+    if parsed is None:
+        return json.dumps({_UNREADABLE: text}, ensure_ascii=False)
+    try:
+        return text if isinstance(json.loads(text), dict) else "{}"
+    except ValueError:
+        return json.dumps(parsed, ensure_ascii=False)
+
+
 def parse_arguments(text: str) -> tuple[dict[str, Any] | None, str | None]:
     """Parse the arguments of a call; nothing, blanks and `null` mean "no arguments".
 
@@ -224,7 +250,8 @@ def parse_arguments(text: str) -> tuple[dict[str, Any] | None, str | None]:
     if not text.strip():
         return {}, None
     try:
-        parsed = from_json(text)
+        # Line breaks inside texts are no JSON, but no riddle either.
+        parsed = json.loads(text, strict=False)
     except ValueError as error:
         return None, f"the arguments are not JSON: {error}"
     if parsed is None:

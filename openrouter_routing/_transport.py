@@ -174,6 +174,7 @@ def connection_error(error: BaseException, call: Call) -> errors.OpenRouterError
         return errors.APIConnectionError(
             compose(
                 f"the connection to {base_url} broke before an answer came: {said}",
+                model=call.model,
                 advice="send it again; if it happens often, look at the proxies in between",
             ),
             code="disconnected",
@@ -183,6 +184,7 @@ def connection_error(error: BaseException, call: Call) -> errors.OpenRouterError
         return errors.APITimeoutError(
             compose(
                 f"no connection to {base_url} in time: {said}",
+                model=call.model,
                 advice="check the network and proxy settings, or raise timeout=",
             ),
             code="connect_timeout",
@@ -194,6 +196,7 @@ def connection_error(error: BaseException, call: Call) -> errors.OpenRouterError
     return errors.APIConnectionError(
         compose(
             f"no connection to {base_url}: {said}",
+            model=call.model,
             advice="check base_url, the network, and the proxy settings (HTTPS_PROXY, NO_PROXY)",
         ),
         code="connect",
@@ -221,10 +224,14 @@ def timed_out(call: Call, what: str) -> errors.APITimeoutError:
         if (value := getattr(settings, name)) is not None
     ]
     return errors.APITimeoutError(
-        compose(what, advice=f"raise the limit ({', '.join(limits) or f'timeout={TIMEOUT:.0f}'}, in seconds), "
-                             "or prefer a faster provider (sort='latency', preferred_max_latency=)"),
+        compose(
+            what,
+            model=call.model,
+            advice=f"raise the limit ({', '.join(limits) or f'timeout={TIMEOUT:.0f}'}, in seconds), "
+            "or prefer a faster provider (sort='latency', preferred_max_latency=)",
+        ),
         code="read_timeout",
-    )  # fmt: skip
+    )
 
 
 def _names(error: BaseException | None) -> set[str]:

@@ -17,6 +17,8 @@ QUANTIZATIONS = (
     "int4", "int8", "fp4", "mxfp4", "nvfp4", "fp6", "fp8", "mxfp8", "fp16", "bf16", "fp32", "unknown",
 )  # fmt: skip
 SERVICE_TIERS = ("auto", "default", "flex", "priority", "fast", "scale", "ultrafast")
+ENDPOINT_TIERS = frozenset(SERVICE_TIERS) - {"auto", "default"}
+"""The tiers that endpoints of their own sell; a provider's bare slug does not mean those."""
 PLUGINS = (
     "auto-beta-router", "auto-router", "context-compression", "file-parser", "fusion", "moderation",
     "pareto-router", "response-healing", "web", "web-fetch",

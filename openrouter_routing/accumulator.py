@@ -119,6 +119,11 @@ class Accumulator:
         return 0
 
     @property
+    def has_begun(self) -> bool:
+        """Whether any choice has arrived, be it an empty one."""
+        return bool(self._choices)
+
+    @property
     def generation_id(self) -> str | None:
         """The generation's id, once a chunk told it."""
         return self._named("id")

@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from openrouter_routing._catalog_fields import Entry, FieldError
+from openrouter_routing._vocabulary import ENDPOINT_TIERS
 from openrouter_routing.pricing import Pricing
 
 __all__ = ["Endpoint", "PercentileStats"]
-
-# A provider sells these beside its standard service; they are the last part of an endpoint's slug.
-SERVICE_TIERS = frozenset({"flex", "priority", "fast", "scale", "ultrafast"})
 
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 
@@ -117,7 +115,7 @@ class Endpoint:
         if self.declared_tier is not None:
             return self.declared_tier
         last = self.tag.rpartition("/")[2].lower()
-        return last if "/" in self.tag and last in SERVICE_TIERS else None
+        return last if "/" in self.tag and last in ENDPOINT_TIERS else None
 
     @classmethod
     def read(cls, entry: Entry, *, model: str, aliases: tuple[str, ...] = ()) -> Endpoint:

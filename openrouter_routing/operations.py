@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
 
@@ -16,7 +16,7 @@ from openrouter_routing._call import (
     prepare_lookup,
 )
 from openrouter_routing.completion import Completion
-from openrouter_routing.preferences import ProviderPreferences, RoutingPreferences
+from openrouter_routing.preferences import NO_PREFERENCES, ProviderPreferences, RoutingPreferences
 from openrouter_routing.providers import learn_providers
 from openrouter_routing.request import (
     as_sent,
@@ -41,15 +41,18 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 T = TypeVar("T")
 
+# The last two are headers, which go with every request.
+_VECTOR_PREFERENCES = ("provider", "user", "router_metadata", "response_cache")
+
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
     """What a client says for all of its requests."""
 
     settings: ClientSettings
-    instance: RoutingPreferences = field(default_factory=RoutingPreferences)
+    instance: RoutingPreferences = NO_PREFERENCES
     policy: ProviderPreferences | None = None
-    environment: RoutingPreferences = field(default_factory=RoutingPreferences)
+    environment: RoutingPreferences = NO_PREFERENCES
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ def described(defaults: Defaults, options: Mapping[str, Any]) -> str:
         call=read.preferences,
         call_policy=read.policy,
     )
-    return effective.describe()
+    return as_sent(effective, read.extra_body).describe()
 
 
 def embeddings(
@@ -149,6 +152,7 @@ def _split(
 def _vector_call(defaults: Defaults, path: str, body: Json, options: Mapping[str, Any]) -> Call:
     """Prepare a request to an API that takes, of the preferences, `provider` and `user` alone."""
     read = read_options(options)
+    refuse_chat_preferences(path, read.preferences, defaults.instance)
     if read.parameters:
         raise errors.BadRequestError(f"{path} does not take {', '.join(read.parameters)}")
     preferences, policy = effective_preferences(
@@ -159,6 +163,7 @@ def _vector_call(defaults: Defaults, path: str, body: Json, options: Mapping[str
         call_policy=read.policy,
     )
     wire = body_fields(preferences)
+    # A block is set for the chat models in it, too: what embeddings cannot use of it is not meant for them.
     taken: Json = {name: wire[name] for name in ("provider", "user") if name in wire}
     settings = defaults.settings
     return prepare(
@@ -168,6 +173,28 @@ def _vector_call(defaults: Defaults, path: str, body: Json, options: Mapping[str
         preferences=as_sent(preferences, read.extra_body),
         extra_headers=merge_headers(routing_headers(preferences), read.extra_headers),
     )
+
+
+def refuse_chat_preferences(what: str, *said: RoutingPreferences) -> None:
+    """Refuse preferences that only chat requests can carry, where they were said of another request itself.
+
+    Args:
+        what: The request, for the message.
+        *said: What the call and the object that makes it say.
+
+    Raises:
+        PreferencesError: One of them is set.
+    """
+    for preferences in said:
+        unfit = [
+            path
+            for path, value in preferences.settings().items()
+            if value is not None and path.partition(".")[0] not in _VECTOR_PREFERENCES
+        ]
+        if unfit:
+            raise errors.PreferencesError(
+                f"{what} does not take {', '.join(unfit)}: of the preferences it knows provider and user"
+            )
 
 
 def models(defaults: Defaults) -> Operation[list[Json]]:
@@ -200,7 +227,7 @@ def providers(defaults: Defaults) -> Operation[list[Json]]:
 
     def read(body: Any) -> list[Json]:
         entries = _list(body)
-        learn_providers(entries)
+        learn_providers(entry for entry in entries if entry.get("name") and entry.get("slug"))
         return entries
 
     return _look_up(defaults, "/providers", read)

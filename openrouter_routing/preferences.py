@@ -260,6 +260,13 @@ class RoutingPreferences(StrictModel):
                 )
         return metadata
 
+    @classmethod
+    def unknown_field(cls, name: str) -> str:
+        """Say that there is no such field, or that it is one of the `provider` object."""
+        if name in ProviderPreferences.model_fields:
+            return f"{name!r} is a field of provider: write provider={{{name!r}: ...}}, or preferences_of({name}=...)"
+        return super().unknown_field(name)
+
     def to_wire(self) -> dict[str, Any]:
         """Return what was set and is not None; a `provider` of which nothing is left is absent."""
         wire = super().to_wire()
@@ -423,6 +430,24 @@ def _join_provider(flat: dict[str, Any], nested: object) -> ProviderPreferences:
     return joined.model_copy(update=fields)
 
 
+# What pydantic says in words of its own, in ours.
+_WANTED = {
+    "bool_type": "takes True or False",
+    "bool_parsing": "takes True or False",
+    "list_type": "takes a list",
+    "dict_type": "takes a dict",
+    "string_type": "takes a text",
+    "int_type": "takes a whole number",
+}
+_FORMS = {
+    "MaxPrice": "prices by kind, such as {'prompt': 1, 'completion': 3}, in USD per million tokens",
+    "Percentiles": "a number, or thresholds by percentile such as {'p50': 100}",
+    "ProviderPreferences": "provider preferences, such as {'sort': 'price'}",
+    "ProviderSort": "a sort, such as 'price' or {'by': 'price', 'partition': 'none'}",
+    "RoutingPreferences": "RoutingPreferences, or a dict of its fields such as {'provider': {'sort': 'price'}}",
+}
+
+
 def explain_validation(error: ValidationError) -> str:
     """Say in one line per field what pydantic found wrong, without echoing values it was told to hide.
 
@@ -434,8 +459,10 @@ def explain_validation(error: ValidationError) -> str:
         provider.sort: unknown sort 'prise'; did you mean 'price'?
     """
     lines = []
-    for problem in error.errors(include_url=False, include_input=False, include_context=False):
+    for problem in error.errors(include_url=False, include_input=False):
         path = ".".join(str(part) for part in problem["loc"])
-        text = problem["msg"].removeprefix("Value error, ")
+        text = _WANTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
+        wanted = _FORMS.get(str(problem.get("ctx", {}).get("class_name")))
+        text = f"takes {wanted}" if wanted else text
         lines.append(f"{path}: {text}" if path else text)
     return "; ".join(dict.fromkeys(lines))

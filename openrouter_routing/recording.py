@@ -12,32 +12,27 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from openrouter_routing._blocks import Block
+from openrouter_routing._figures import exact_dollars
 from openrouter_routing.errors import BadRequestError, BudgetExceeded
 from openrouter_routing.route import Route
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.table import Table
+
+    from openrouter_routing._tables import DataTable
 
 _logs: ContextVar[tuple[RouteLog, ...]] = ContextVar("openrouter_routing_logs", default=())
-
-COLUMNS = (
-    "requested",
-    "served by model",
-    "provider",
-    "finish",
-    "native finish",
-    "fallback",
-    "tokens",
-    "cost USD",
-)
 
 
 class RouteLog:
     """The routes of a block of code, in the order the answers ended.
 
+    A request that was not answered (an error, no connection) has no route; one whose answer broke off has.
+
     Args:
         max_cost: USD; once the routes cost that much, the next request raises `BudgetExceeded`.
+
+    Renders as a table with rich and in notebooks.
 
     Example:
         >>> log = RouteLog()
@@ -65,8 +60,13 @@ class RouteLog:
 
     @property
     def total_cost(self) -> Decimal:
-        """What all of them cost together, in USD."""
+        """What all of them cost together, in USD, as far as their answers told: see `unpriced`."""
         return self._spent
+
+    @property
+    def unpriced(self) -> list[Route]:
+        """The routes whose answers did not tell what they cost: a stream that broke off, most often."""
+        return [route for route in self._routes if route.total_cost is None]
 
     @property
     def fallbacks(self) -> list[Route]:
@@ -95,8 +95,9 @@ class RouteLog:
         """
         if self.max_cost is not None and self._spent >= self.max_cost:
             raise BudgetExceeded(
-                f"not sent: this block has spent {self._spent} USD of max_cost={self.max_cost} USD in "
-                f"{len(self._routes)} requests; raise max_cost, or end the run here"
+                f"not sent: this block has spent {exact_dollars(self._spent)} USD of "
+                f"max_cost={exact_dollars(self.max_cost)} USD in {_requests(len(self))}; "
+                "raise max_cost, or end the run here"
             )
 
     def to_dicts(self) -> list[dict[str, Any]]:
@@ -111,13 +112,22 @@ class RouteLog:
         return text
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return a table with a row per request; pandas must be installed."""
-        import pandas as pd
+        """Return a table with a row per request, costs and token counts as numbers.
 
+        Raises:
+            ModuleNotFoundError: pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ModuleNotFoundError as missing:
+            raise ModuleNotFoundError(
+                "to_pandas() needs pandas: pip install pandas; to_dicts() and to_jsonl() need nothing",
+                name=missing.name,
+            ) from missing
         rows = []
         for row in self.to_dicts():
-            usage = row.pop("usage", {})
-            rows.append({**row, **usage})
+            total, usage = row.pop("total_cost", None), row.pop("usage", {})
+            rows.append({**row, "total_cost": None if total is None else float(total), **usage})
         return pd.DataFrame(rows)
 
     def __len__(self) -> int:
@@ -129,58 +139,30 @@ class RouteLog:
     def __getitem__(self, place: int) -> Route:
         return self._routes[place]
 
-    def rows(self) -> list[tuple[str, ...]]:
-        """Return what the tables show: a row per request, in the columns of `COLUMNS`."""
-        return [route_row(route) for route in self._routes]
+    def __rich__(self) -> DataTable:
+        from openrouter_routing._log_view import log_table
 
-    def __rich__(self) -> Table:
-        from rich.table import Table
-
-        table = Table(
-            title=self._summary(),
-            title_justify="left",
-        )
-        for column in COLUMNS:
-            table.add_column(
-                column, justify="right" if column in ("tokens", "cost USD") else "left"
-            )
-        for row in self.rows():
-            table.add_row(*row)
-        return table
+        return log_table(self)
 
     def _repr_html_(self) -> str:
-        from html import escape
-
-        head = "".join(f"<th>{escape(column)}</th>" for column in COLUMNS)
-        body = "".join(
-            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in self.rows()
-        )
-        return f"<table><caption>{self._summary()}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return self.__rich__()._repr_html_()
 
     def __repr__(self) -> str:
-        return f"<RouteLog: {self._summary()}>"
+        return f"<RouteLog: {self.summary()}>"
 
-    def _summary(self) -> str:
-        requests, fallbacks = len(self), len(self.fallbacks)
+    def summary(self) -> str:
+        """Return how many requests there were, and what they cost, as one line.
+
+        Example:
+            >>> RouteLog().summary()
+            '0 requests, 0 fallbacks, 0 USD'
+        """
+        requests, fallbacks, unpriced = len(self), len(self.fallbacks), len(self.unpriced)
         return (
-            f"{requests} request{'s' * (requests != 1)}, "
-            f"{fallbacks} fallback{'s' * (fallbacks != 1)}, {_usd(self._spent)} USD"
+            f"{_requests(requests)}, "
+            f"{fallbacks} fallback{'s' * (fallbacks != 1)}, {exact_dollars(self._spent)} USD"
+            + (f" and {unpriced} of unknown cost" if unpriced else "")
         )
-
-
-def route_row(route: Route) -> tuple[str, ...]:
-    """Return one route as the cells of a table, in the columns of `COLUMNS`."""
-    usage, cost = route.usage, route.total_cost
-    return (
-        route.requested_model or "",
-        route.model or "?",
-        route.provider or "?",
-        route.finish_reason or "",
-        route.native_finish_reason or "",
-        "yes" if route.fallback_used else "",
-        f"{usage.prompt_tokens or 0} + {usage.completion_tokens or 0}",
-        "" if cost is None else _usd(cost),
-    )
 
 
 class record_routes(Block[RouteLog]):  # noqa: N801 (it reads as a statement: `with record_routes() as log:`)
@@ -229,6 +211,5 @@ def _limit(max_cost: float | Decimal | str | None) -> Decimal | None:
     return limit
 
 
-def _usd(amount: Decimal) -> str:
-    """Write an amount out to a hundred-millionth: one short request costs less than a cent by far."""
-    return f"{amount:.8f}".rstrip("0").rstrip(".")
+def _requests(count: int) -> str:
+    return f"{count} request{'s' * (count != 1)}"

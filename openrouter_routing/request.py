@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ from openrouter_routing.preferences import (
     RoutingPreferences,
     preferences_of,
 )
+from openrouter_routing.reasoning_options import check_reasoning
 from openrouter_routing.resolution import policy_of
 
 PARAMETERS = (
@@ -78,12 +80,21 @@ def read_options(options: Mapping[str, Any]) -> CallOptions:
             )
     routing = {name: options[name] for name in _ROUTING_OPTIONS if name in options}
     base = options.get("routing")
+    extra_body = options.get("extra_body") or {}
+    if not isinstance(extra_body, Mapping):
+        raise BadRequestError(f"extra_body takes a dict, got {type(extra_body).__name__}")
+    parameters = {name: value for name in PARAMETERS if (value := options.get(name)) is not None}
+    for name, value in parameters.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise BadRequestError(f"{name} must be a finite number, got {value!r}")
+    if "reasoning" in parameters:
+        check_reasoning(parameters["reasoning"])
     return CallOptions(
         model=options.get("model"),
-        parameters={name: value for name in PARAMETERS if (value := options.get(name)) is not None},
+        parameters=parameters,
         preferences=preferences_of(base, **routing),
         policy=policy_of(options.get("policy")),
-        extra_body=options.get("extra_body") or {},
+        extra_body=extra_body,
         extra_headers=options.get("extra_headers") or {},
         transport={
             name: value for name in TRANSPORT_OPTIONS if (value := options.get(name)) is not None

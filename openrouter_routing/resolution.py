@@ -46,10 +46,6 @@ _STICKY = {
 }
 
 
-# A provider's endpoints of these service tiers are named one by one; its bare slug does not mean them.
-_TIERS = frozenset(vocabulary.SERVICE_TIERS) - {"auto", "default"}
-
-
 @dataclass(frozen=True, slots=True)
 class Layer:
     """One place where preferences were set, and its name in `describe()` and in errors."""
@@ -246,7 +242,7 @@ def _intersection(below: list[str], above: list[str]) -> list[str]:
 def _covered(name: str, names: list[str]) -> bool:
     """Whether one of `names` means `name` too: the same endpoint, or its provider, which means all but its tiers."""
     base, variant = _identity(name)
-    is_tier = variant.rpartition("/")[2] in _TIERS
+    is_tier = variant.rpartition("/")[2] in vocabulary.ENDPOINT_TIERS
     return any(
         (base, variant) == other or (other == (base, "") and not is_tier)
         for other in map(_identity, names)

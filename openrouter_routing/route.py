@@ -145,8 +145,8 @@ class Route:
         total = Decimal(str(self.cost))
         if self.is_byok and self.cost_details:
             upstream = self.cost_details.get("upstream_inference_cost")
-            if isinstance(upstream, (int, float)):
-                total += Decimal(str(upstream))
+            if (amount := _number(upstream)) is not None:
+                total += Decimal(str(amount))
         return total
 
     @classmethod
@@ -210,8 +210,8 @@ class Route:
 
         Args:
             answer: A LangChain `AIMessage`, `AIMessageChunk`, `ChatGeneration`, `ChatResult` or `LLMResult`; a
-                LlamaIndex `ChatResponse` or `CompletionResponse`; a `Completion` of this package; or a metadata dict
-                of one of them.
+                LlamaIndex `ChatResponse`, `CompletionResponse` or `AgentOutput`; a `Completion` of this package; a
+                metadata dict of one of them, or the wire's own answer (their `raw`).
 
         Returns:
             The route, as far as the metadata of the answer tells it (`requested_models`, `retries` and the times are
@@ -227,6 +227,8 @@ class Route:
         known = getattr(answer, "route", None)
         if isinstance(known, cls):
             return known
+        if (wire := _wire_of(answer)) is not None:
+            return cls.from_wire(wire)
         metadata, usage = _metadata_of(answer)
         if metadata is None or not ({"model_name", "requested_model", "id"} & set(metadata)):
             from openrouter_routing.errors import BadRequestError
@@ -258,6 +260,17 @@ class Route:
             fallback_used=bool(metadata.get("fallback_used")),
             cache_status=metadata.get("cache_status"),
         )
+
+    def __str__(self) -> str:
+        usage, cost = self.usage, self.total_cost
+        known = (
+            f"{self.model or self.requested_model or 'a model not told'} by {self.provider or 'a provider not told'}",
+            f"fallback for {self.requested_model}" if self.fallback_used else None,
+            self.finish_reason,
+            None if usage.total_tokens is None else f"{usage.total_tokens} tokens",
+            None if cost is None else f"{cost:f} USD",
+        )
+        return f"<Route: {', '.join(filter(None, known))}>"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the route as plain JSON data, without what is not known."""
@@ -323,9 +336,11 @@ def fallback_used(requested: str | None, fallbacks: Sequence[str], served: str |
         requested, *fallbacks = fallbacks
     if requested is None or served is None or served == requested:
         return False
-    if requested.startswith(("openrouter/", "~", "@preset")) and not fallbacks:
-        return False
+    requested = requested.partition("@preset/")[0]
     words = model_words(served)
+    if requested.startswith(("openrouter/", "~")) or not requested:
+        # Any model may be meant by it; only one that is listed as a fallback cannot be told from it.
+        return any(model_words(name) <= words for name in fallbacks)
     shared = [
         (len(name), -place)
         for place, name in enumerate(map(model_words, (requested, *fallbacks)))
@@ -349,6 +364,16 @@ def names_model(name: str, served: str) -> bool:
 def model_words(model: str) -> frozenset[str]:
     """Return the words of a model's name, without its variant: they stay when their order changes."""
     return frozenset(re.split(r"[/.\-_@]", model.partition(":")[0].lower().lstrip("~")))
+
+
+def _wire_of(answer: Any) -> Mapping[str, Any] | None:
+    """Return the wire's answer, where that is all there is: agents of LlamaIndex keep it as `raw`."""
+    if isinstance(answer, Mapping):
+        return answer if "choices" in answer else None
+    if hasattr(answer, "additional_kwargs"):
+        return None
+    raw = getattr(answer, "raw", None)
+    return raw if isinstance(raw, Mapping) and "choices" in raw else None
 
 
 def _from_langchains_cache(answer: Any) -> bool:

@@ -150,9 +150,11 @@ def read_ranking(call: Call, body: Any, headers: Mapping[str, str], count: int) 
     call.record(completion.route)
     entries = completion.raw.get("results")
     results = [
-        Ranked(entry["index"], float(entry.get("relevance_score") or 0.0))
+        Ranked(entry["index"], score)
         for entry in (entries if isinstance(entries, list) else ())
-        if isinstance(entry, Mapping) and isinstance(entry.get("index"), int)
+        if isinstance(entry, Mapping)
+        and isinstance(entry.get("index"), int)
+        and (score := _score(entry.get("relevance_score"))) is not None
     ]
     if not results or any(not 0 <= result.index < count for result in results):
         raise errors.ResponseParseError(
@@ -168,9 +170,23 @@ def read_ranking(call: Call, body: Any, headers: Mapping[str, str], count: int) 
     return Ranking(results, completion.route, completion.raw)
 
 
+def _score(score: object) -> float | None:
+    """Return a score; None, as a result without one is useless, where it is no number."""
+    if score is None:
+        return 0.0
+    try:
+        return float(score)  # type: ignore[arg-type]  # what is no number raises
+    except (TypeError, ValueError):
+        return None
+
+
 def _vector(embedding: object) -> list[float] | None:
-    if isinstance(embedding, str):
-        numbers = array("f")
-        numbers.frombytes(base64.b64decode(embedding))
-        return numbers.tolist()
-    return [float(number) for number in embedding] if isinstance(embedding, list) else None
+    """Return a vector, or None where the entry holds none: the caller misses it then."""
+    try:
+        if isinstance(embedding, str):
+            numbers = array("f")
+            numbers.frombytes(base64.b64decode(embedding, validate=True))
+            return numbers.tolist()
+        return [float(number) for number in embedding] if isinstance(embedding, list) else None
+    except (TypeError, ValueError):
+        return None

@@ -5,17 +5,21 @@ What cannot be judged is never a violation: providers have display names, models
 
 from __future__ import annotations
 
+from openrouter_routing._vocabulary import ENDPOINT_TIERS
 from openrouter_routing.preferences import RoutingPreferences
 from openrouter_routing.providers import provider_slug, same_provider
 from openrouter_routing.route import names_model
 
 
-def find_violation(provider: str | None, preferences: RoutingPreferences) -> str | None:
+def find_violation(
+    provider: str | None, preferences: RoutingPreferences, model: str | None = None
+) -> str | None:
     """Say which preference the serving provider breaks, or return None.
 
     Args:
         provider: The provider's name as the wire has it, a display name.
         preferences: The resolved preferences of the request.
+        model: The model that was asked for: a variant of it can admit service tiers.
 
     Returns:
         One sentence, or None where nothing is broken or nothing can be judged (see `unjudged`).
@@ -30,7 +34,7 @@ def find_violation(provider: str | None, preferences: RoutingPreferences) -> str
         return None
     if rules.only and _matches(served, rules.only) is False:
         return f"{provider} served, which is not in provider.only={rules.only!r}"
-    if rules.ignore and _matches(served, [name for name in rules.ignore if "/" not in name]):
+    if _is_ignored(served, rules.ignore) and not _admits_tiers(preferences, model):
         return f"{provider} served, which is in provider.ignore={rules.ignore!r}"
     if rules.order and rules.allow_fallbacks is False and _matches(served, rules.order) is False:
         return (
@@ -40,7 +44,9 @@ def find_violation(provider: str | None, preferences: RoutingPreferences) -> str
     return None
 
 
-def unjudged(provider: str | None, preferences: RoutingPreferences) -> str | None:
+def unjudged(
+    provider: str | None, preferences: RoutingPreferences, model: str | None = None
+) -> str | None:
     """Say why the serving provider cannot be judged, where the preferences ask for it; else None."""
     rules = preferences.provider
     if rules is None or not (
@@ -52,6 +58,8 @@ def unjudged(provider: str | None, preferences: RoutingPreferences) -> str | Non
     if provider_slug(provider) is None:
         return f"the provider {provider!r} is not in the table of known ones"
     served = provider_slug(provider)
+    if served and _is_ignored(served, rules.ignore) and _admits_tiers(preferences, model):
+        return f"{provider} is in provider.ignore={rules.ignore!r}, but that does not mean its service tiers"
     fixed_order = rules.order if rules.allow_fallbacks is False else None
     for names in (rules.only, fixed_order):
         if served and names and _matches(served, names) is None:
@@ -98,6 +106,24 @@ def unjudged_model(
     if _author(served) in {None, *map(_author, asked)}:
         return f"{served!r} may or may not be one of the requested models {asked!r}"
     return None
+
+
+def _is_ignored(served: str, ignored: list[str] | None) -> bool:
+    # One endpoint is not its whole provider, and the answer does not tell which one served.
+    whole = [name for name in ignored or () if "/" not in name]
+    return _matches(served, whole) is True
+
+
+def _admits_tiers(preferences: RoutingPreferences, model: str | None) -> bool:
+    """Whether endpoints of a service tier take part; a provider's bare name does not mean those."""
+    rules = preferences.provider
+    named = (*(rules.order or ()), *(rules.only or ())) if rules else ()
+    models = (model or "", *(preferences.models or ()))
+    return (
+        preferences.service_tier in ENDPOINT_TIERS
+        or any(name.rpartition("/")[2] in ENDPOINT_TIERS for name in named)
+        or any(name.endswith((":nitro", ":floor")) for name in models)
+    )
 
 
 def _asked_models(requested: str | None, preferences: RoutingPreferences) -> list[str]:

@@ -57,7 +57,6 @@ PROVIDER_FIELDS = (
     _provider("zdr", False),
     _provider("enforce_distillable_text", True),
     _provider("quantizations", ["fp8", "bf16"]),
-    _provider("quantizations", []),
     _provider("sort", "price"),
     _provider("sort", {"by": "throughput", "partition": "none"}),
     _provider("sort", ProviderSort(by="latency"), {"by": "latency"}),

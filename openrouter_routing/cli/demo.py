@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from openrouter_routing.recording import COLUMNS, RouteLog, record_routes, route_row
+from openrouter_routing._figures import exact_dollars
+from openrouter_routing._log_view import COLUMNS, route_cells
+from openrouter_routing._tables import Column, DataTable
+from openrouter_routing.errors import OpenRouterError
+from openrouter_routing.recording import RouteLog, record_routes
 from openrouter_routing.scope import routing
 
 if TYPE_CHECKING:
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
 MODEL = "moonshotai/kimi-k2-0905"
 FALLBACKS = ["anthropic/claude-haiku-4.5"]
 EMBEDDING_MODEL = "openai/text-embedding-3-small"
-QUESTION = "What is 17 * 23? One provider of many will tell."
+QUESTION = "What is 17 * 23?"
 MODEL_SETTINGS: dict[str, Any] = {
     "max_tokens": 120,
     "provider": {"data_collection": "deny", "max_price": {"prompt": 2, "completion": 6}},
@@ -73,6 +77,26 @@ def langchain_calls(emulator: Emulator | None) -> Iterator[tuple[str, str]]:
         yield "streamed, in routing()", "".join(chain.stream(question))
 
 
+def refusals(emulator: Emulator) -> Iterator[tuple[str, OpenRouterError]]:
+    """Ask for what cannot be had, or breaks off; yields what was asked for and the error that says so."""
+    from langchain_openrouter_routing import ChatOpenRouter
+
+    model = ChatOpenRouter(model=MODEL, max_retries=0, **MODEL_SETTINGS)
+    mistakes: dict[str, dict[str, Any]] = {
+        "a name nobody has": {"ignore": ["bedrock"]},
+        "call against policy": {"only": ["openai"], "policy": {"only": ["azure", "groq"]}},
+        "a broken stream": {},
+    }
+    outage = emulator.fault(kind="cut")
+    for title, preferences in mistakes.items():
+        try:
+            for _ in model.stream("Count from 1 to 20.", **preferences):
+                pass
+        except OpenRouterError as error:
+            yield title, error
+    outage.clear()
+
+
 def described() -> str:
     """Say what the second of those calls sends, and which layer said so."""
     from langchain_openrouter_routing import ChatOpenRouter
@@ -87,16 +111,21 @@ def query_engine_calls() -> Iterator[tuple[str, str]]:
 
     from llamaindex_openrouter_routing import OpenRouter, OpenRouterEmbedding
 
-    guide = Document(text=guide_text(), metadata={"title": "How routing preferences work"})
+    unwrapped = re.sub(r"(?<!\n)\n(?!\n)", " ", guide_text())
+    guide = Document(text=unwrapped, metadata={"title": "How routing preferences work"})
     nodes = MarkdownNodeParser().get_nodes_from_documents([guide])
     index = VectorStoreIndex(nodes, embed_model=OpenRouterEmbedding(model=EMBEDDING_MODEL))
     yield "embed the guide", f"{len(nodes)} sections"
 
     engine = index.as_query_engine(llm=OpenRouter(model=MODEL), similarity_top_k=2)
     with routing(sort="price"):
-        yield "query, sort=price", str(engine.query(DOCUMENT_QUESTIONS[0]))
+        yield "query, sort=price", _asked(engine, DOCUMENT_QUESTIONS[0])
     with routing(zdr=True, models=FALLBACKS):
-        yield "query, zdr=True", str(engine.query(DOCUMENT_QUESTIONS[1]))
+        yield "query, zdr=True", _asked(engine, DOCUMENT_QUESTIONS[1])
+
+
+def _asked(engine: Any, question: str) -> str:
+    return f"{question} {engine.query(question)}"
 
 
 def guide_text() -> str:
@@ -132,26 +161,25 @@ def service(*, live: bool) -> Iterator[Emulator | None]:
 
 
 def table(title: str, calls: Iterator[tuple[str, str]], log: RouteLog, console: Console) -> None:
-    """Run the calls and print a row for each request they made, as it comes in."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    shown = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
-    for column in ("call", *COLUMNS):
-        right = column in ("tokens", "cost USD")
-        shown.add_column(column, justify="right" if right else "left", overflow="fold")
-    answers = []
+    """Run the calls, and print a row for each request they made and then the answers."""
+    rows: Rows = []
+    answers: dict[str, list[str]] = {}
     seen = len(log)
     for call, answer in calls:
-        answers.append((call, answer))
-        for route in log.routes[seen:]:
-            style = "yellow" if route.fallback_used else None
-            shown.add_row(call, *route_row(route), style=style)
+        answers.setdefault(textwrap.shorten(answer, 240, placeholder=" ..."), []).append(call)
+        rows.extend((call, *route_cells(route)) for route in log.routes[seen:])
         seen = len(log)
-    console.print(shown)
-    for call, answer in answers:
-        console.print(f"  [dim]{call}:[/dim] {' '.join(answer.split())[:160]}", highlight=False)
+    console.print(DataTable((Column("call"), *COLUMNS), rows, title))
     console.print()
+    for answer, asked in answers.items():
+        who = asked[0] if len(asked) == 1 else f"all {len(asked)} calls"
+        console.print(f"  [dim]{who}:[/dim] {answer}", highlight=False, soft_wrap=True)
+    console.print()
+
+
+def _short(error: OpenRouterError) -> str:
+    kept = f"; .partial has {error.partial.text!r}" if error.partial is not None else ""
+    return f"{type(error).__name__}: {error.message.splitlines()[0]}{kept}"
 
 
 def run(*, live: bool = False) -> int:
@@ -178,19 +206,28 @@ def run(*, live: bool = False) -> int:
         console.print("What the second call will send, and who said so:", highlight=False)
         console.print(f"{textwrap.indent(described(), '  ')}\n", highlight=False, markup=False)
         table(
-            "LangChain: prompt | ChatOpenRouter | StrOutputParser",
+            f"LangChain: prompt | ChatOpenRouter | StrOutputParser, asked {QUESTION!r}",
             langchain_calls(emulator),
             log,
             console,
         )
-        table("LlamaIndex: VectorStoreIndex query engine", query_engine_calls(), log, console)
-        total = log.total_cost or Decimal(0)
+        table(
+            "LlamaIndex: a query engine over this package's guide to routing",
+            query_engine_calls(),
+            log,
+            console,
+        )
         tokens = sum(route.usage.total_tokens or 0 for route in log)
         console.print(
             f"[bold]In all:[/bold] {len(log)} requests, {len(log.fallbacks)} served by a fallback model, "
-            f"{len(log.by_provider())} providers, {tokens} tokens, {total:.8f} USD",
+            f"{len(log.by_provider())} providers, {tokens} tokens, {exact_dollars(log.total_cost)} USD",
             highlight=False,
         )
+        if emulator:
+            console.print("\n[bold]What is an error, and no answer:[/bold]")
+            for title, error in refusals(emulator):
+                line = f"  [dim]{title}:[/dim] {_short(error)}"
+                console.print(line, highlight=False, soft_wrap=True)
     return 0
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from openrouter_routing.emulator._replies import Reply, json_reply
-from openrouter_routing.planning import RoutePlan
+from openrouter_routing.planning import Exclusion, RoutePlan
 
 DOCS = "https://openrouter.ai/docs/features/provider-routing"
 USER = "user_emulator"
@@ -157,5 +157,12 @@ def nobody_left_error(plan: RoutePlan, router: Mapping[str, object] | None) -> S
         router=router,
         excluded_by=list(excluded_by),
         affected_providers=list(dict.fromkeys(e.endpoint.provider for e in relevant)),
-        constraint={"field": first.rule, "detail": f"{first.endpoint.tag} has {first.value}"},
+        constraint={"field": first.rule, "detail": _detail(first)},
     )
+
+
+def _detail(exclusion: Exclusion) -> str:
+    if exclusion.rule in ("only", "ignore"):
+        verb = "is not in" if exclusion.rule == "only" else "is in"
+        return f"{exclusion.endpoint.tag} {verb} {exclusion.rule}"
+    return f"{exclusion.endpoint.tag} has {exclusion.value}, asked was {exclusion.limit}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 
 from openrouter_routing._plan_request import endpoint_name, name_of
+from openrouter_routing._vocabulary import nearest
 from openrouter_routing.emulator._errors import AVAILABILITY
 from openrouter_routing.endpoint import Endpoint
 
@@ -102,6 +103,31 @@ class Fault:
             return False
         if endpoint is None:
             return self.path is not None
+        return self._names(endpoint)
+
+    def check_target(self, endpoints: Iterable[Endpoint]) -> None:
+        """Refuse a fault that can hit nothing: a test that waits for it would pass without it.
+
+        Raises:
+            ValueError: None of the endpoints is of the provider and the model it names.
+        """
+        if (self.provider is None and self.model is None) or any(map(self._names, endpoints)):
+            return
+        named = {"provider": self.provider, "model": self.model}
+        known = {
+            "provider": {endpoint.tag.partition("/")[0] for endpoint in endpoints},
+            "model": {endpoint.model for endpoint in endpoints},
+        }
+        for kind, name in named.items():
+            if name is not None and (near := nearest(name, known[kind])) not in (None, name):
+                raise ValueError(f"no endpoint of {kind} {name!r}; did you mean {near!r}?")
+        asked = " and ".join(f"{kind} {name!r}" for kind, name in named.items() if name is not None)
+        raise ValueError(
+            f"no endpoint of {asked} in this catalog; its providers are {', '.join(sorted(known['provider']))}"
+        )
+
+    def _names(self, endpoint: Endpoint) -> bool:
+        """Whether the endpoint is of the provider and the model that the fault is for."""
         if self.model is not None and self.model not in (endpoint.model, *endpoint.model_aliases):
             return False
         if self.provider is None:

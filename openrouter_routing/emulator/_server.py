@@ -178,23 +178,24 @@ class Emulator:
             The fault; `.clear()` ends it, `.fired` counts its hits.
 
         Raises:
-            ValueError: The kind is not known, or its parts do not fit.
+            ValueError: The kind is not known, its parts do not fit, or no endpoint of the catalog is of that
+                provider and model, so that it could never hit.
         """
-        return self._service.faults.add(
-            Fault(
-                kind=kind,
-                provider=provider,
-                model=model,
-                path=path,
-                status=status,
-                times=times,
-                probability=probability,
-                retry_after=retry_after,
-                after_chunks=after_chunks,
-                delay=delay,
-                details=details,
-            )
+        fault = Fault(
+            kind=kind,
+            provider=provider,
+            model=model,
+            path=path,
+            status=status,
+            times=times,
+            probability=probability,
+            retry_after=retry_after,
+            after_chunks=after_chunks,
+            delay=delay,
+            details=details,
         )
+        fault.check_target(self.catalog.endpoints)
+        return self._service.faults.add(fault)
 
     def clear_faults(self) -> None:
         """End all faults."""

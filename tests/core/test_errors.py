@@ -228,6 +228,20 @@ def test_older_answers_say_it_in_words(
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("named", [{"models": ["a/b"]}, {"preset": "mine"}])
+def test_a_request_may_name_its_models_otherwise(
+    server: ScriptedServer, way: str, named: dict[str, Any]
+) -> None:
+    for status, words, kind in (
+        (404, "No endpoints found matching your data policy", errors.NoEndpointsError),
+        (404, "nope is not a valid model ID", errors.ModelNotFoundError),
+        (400, "maximum context length is 8192 tokens", errors.ContextLengthError),
+    ):
+        play(server, "http", status, {"message": words})
+        assert type(ask(way, server, model=None, **named).failure) is kind
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_a_message_tells_who_and_which(server: ScriptedServer, way: str) -> None:
     metadata = {
         "provider_name": "Together",
@@ -247,6 +261,7 @@ def test_a_message_tells_who_and_which(server: ScriptedServer, way: str) -> None
     assert error.metadata["raw"] == "CUDA out of memory"
     assert error.openrouter_metadata == {"strategy": "direct"}
     for told in (
+        "model: openai/gpt-5-mini",
         "Together",
         "CUDA out of memory",
         "gen-7",

@@ -96,3 +96,13 @@ def test_fallback_models_count_as_requested() -> None:
         )
     assert log.fallbacks == [log[0]]
     assert log[0].requested_models == ("openai/gpt-5-nano",)
+
+
+def test_describe_tells_what_extra_body_sends() -> None:
+    client = OpenRouterClient(api_key="k", routing={"sort": "price", "zdr": True})
+    told = client.describe(extra_body={"provider": {"sort": "latency", "only": ["azure"]}})
+    assert told.splitlines() == [
+        "provider.only  ['azure']  extra_body",
+        "provider.zdr   True       instance",
+        "provider.sort  'latency'  extra_body",
+    ]

@@ -329,3 +329,17 @@ def test_diff_says_what_changed() -> None:
         "provider.max_price": ({"prompt": 1}, {"prompt": 2}),
     }
     assert before.diff(before) == {}
+
+
+def test_a_provider_field_out_of_place_says_where_it_belongs() -> None:
+    with pytest.raises(ValidationError, match=r"write provider=\{'sort': ...\}"):
+        RoutingPreferences(sort="price")  # type: ignore[call-arg]
+
+
+def test_preferences_show_what_was_set_and_nothing_else() -> None:
+    shown = RoutingPreferences(provider={"order": ["openai"], "zdr": None})
+    assert (
+        repr(shown)
+        == "RoutingPreferences(provider=ProviderPreferences(order=['openai'], zdr=None))"
+    )
+    assert repr(ProviderPreferences()) == "ProviderPreferences()"

@@ -13,12 +13,22 @@ from rich.console import Console
 from openrouter_routing import (
     BadRequestError,
     BudgetExceeded,
+    OpenRouterClient,
     Route,
     RouteLog,
     Usage,
     record_routes,
 )
 from openrouter_routing.recording import current_logs
+from tests.asking import KEY, MESSAGES
+from tests.scripted_server import (
+    DONE,
+    ScriptedServer,
+    answer,
+    chunk,
+    json_answer,
+    stream_answer,
+)
 
 FIRST = Route(
     requested_model="a/b",
@@ -91,3 +101,41 @@ def test_tables_show_every_request() -> None:
         assert word in shown
         assert word in html
     assert repr(log) == "<RouteLog: 2 requests, 1 fallback, 0.3 USD>"
+
+
+def test_what_a_broken_stream_cost_is_unknown_and_not_nothing() -> None:
+    log = _log()
+    log.add(Route(requested_model="a/b", model="a/b", provider="Groq"))
+    assert log.unpriced == [log[2]]
+    assert repr(log) == "<RouteLog: 3 requests, 1 fallback, 0.3 USD and 1 of unknown cost>"
+    frame = log.to_pandas()
+    assert frame["total_cost"].sum() == pytest.approx(0.3)
+    assert frame["total_cost"].isna().tolist() == [False, False, True]
+
+
+COSTLY = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2, "cost": 1.0}
+
+
+def test_a_budget_holds_for_streams_that_were_made_before_it_was_spent() -> None:
+    with ScriptedServer() as server:
+        end = {**chunk(finish_reason="stop"), "usage": COSTLY}
+        server.respond(lambda _: stream_answer(chunk("Bern."), end, DONE))
+        client = OpenRouterClient(api_key=KEY, base_url=server.base_url)
+        with record_routes(max_cost=1) as log:
+            streams = [client.stream(MESSAGES, model="a/b") for _ in range(3)]
+            assert [delta.content for delta in streams[0]] == ["Bern."]
+            for stream in streams[1:]:
+                with pytest.raises(BudgetExceeded):
+                    list(stream)
+        assert (len(server.requests), len(log)) == (1, 1)
+
+
+def test_a_budget_holds_for_the_retries_of_billed_answers() -> None:
+    with ScriptedServer() as server:
+        empty = answer("", usage={**COSTLY, "completion_tokens": 0})
+        server.respond(lambda _: json_answer(empty))
+        settings = {"max_retries": 4, "max_retry_wait": 0.01, "on_empty": "retry"}
+        client = OpenRouterClient(api_key=KEY, base_url=server.base_url, **settings)
+        with record_routes(max_cost=1.5) as log, pytest.raises(BudgetExceeded):
+            client.chat(MESSAGES, model="a/b")
+        assert (len(server.requests), log.total_cost) == (2, 2)

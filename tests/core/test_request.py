@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openrouter.components import ChatRequest
 
-from openrouter_routing import BadRequestError, PreferencesError, RoutingPreferences
+from openrouter_routing import BadRequestError, PreferencesError, RoutingPreferences, routing
 from openrouter_routing.request import (
     OPTIONS,
     PARAMETERS,
@@ -197,3 +197,27 @@ def test_what_travels_as_headers(preferences: dict[str, Any], headers: dict[str,
     assert routing_headers(RoutingPreferences(**preferences)) == headers
     assert "router_metadata" not in _body(**preferences)
     assert "response_cache" not in _body(**preferences)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"temperature": float("nan")}, "temperature must be a finite number"),
+        ({"top_p": float("inf")}, "top_p must be a finite number"),
+        ({"extra_body": "x"}, "extra_body takes a dict, got str"),
+        ({"extra_body": [1]}, "extra_body takes a dict, got list"),
+        ({"policy": "zdr"}, "policy takes ProviderPreferences or a dict of its fields, got 'zdr'"),
+        ({"policy": ["zdr"]}, "policy takes ProviderPreferences"),
+        ({"routing": "price"}, "takes RoutingPreferences, or a dict"),
+        ({"max_price": 3}, "max_price: takes prices by kind, such as {'prompt': 1"),
+        ({"zdr": "yes"}, "zdr: takes True or False"),
+        ({"provider": "azure"}, "provider: takes provider preferences, such as {'sort': 'price'}"),
+        ({"reasoning": {"effrt": "high"}}, "did you mean 'effort'?"),
+    ],
+)
+def test_mistakes_of_a_call_are_errors_in_plain_words(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadRequestError) as caught:
+        read_options(options)
+    assert says in caught.value.message
+    with pytest.raises(BadRequestError, match="policy takes"), routing(policy="zdr"):  # type: ignore[arg-type]
+        pass

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openrouter_routing import BadRequestError, Route
+from openrouter_routing import BadRequestError, Route, Usage
 from openrouter_routing.route import fallback_used, route_metadata
 
 BODY: dict[str, Any] = {
@@ -63,6 +63,15 @@ def test_the_providers_own_bill_counts_under_byok_alone(is_byok: bool | None, to
     assert route.total_cost == Decimal(total)
 
 
+def test_amounts_may_come_as_texts() -> None:
+    usage = {
+        "cost": "0.5",
+        "is_byok": True,
+        "cost_details": {"upstream_inference_cost": "0.25"},
+    }
+    assert Route.from_wire({"usage": usage}).total_cost == Decimal("0.75")
+
+
 @pytest.mark.parametrize("cost", [float("nan"), float("inf"), "nan", True, "free", None])
 def test_a_cost_that_is_no_amount_is_no_cost(cost: Any) -> None:
     assert Route.from_wire({"usage": {"cost": cost}}).total_cost is None
@@ -92,6 +101,11 @@ def test_no_cost_on_the_wire_is_no_cost_and_not_zero() -> None:
         ("openrouter/auto", [], "mistralai/mistral-small", False),
         ("~anthropic/claude-sonnet-latest", [], "anthropic/claude-4.5-sonnet", False),
         ("openai/gpt-5", ["a/b"], "x/something-else", True),
+        ("~openai/gpt-latest", ["z-ai/glm-4.6"], "openai/gpt-5.2", False),
+        ("~openai/gpt-latest", ["z-ai/glm-4.6"], "z-ai/glm-4.6-20250930", True),
+        ("openai/gpt-5.2@preset/mine", ["z-ai/glm-4.6"], "openai/gpt-5.2", False),
+        ("@preset/mine", ["z-ai/glm-4.6"], "openai/gpt-5.2", False),
+        ("openrouter/auto", ["anthropic/claude-sonnet-4.5"], "openai/gpt-4o-mini", False),
         (None, ["a/b"], "a/b", False),
         (None, ["a/b", "c/d"], "c/d", True),
         ("openai/gpt-5", ["a/b"], None, False),
@@ -133,6 +147,23 @@ def test_a_route_comes_back_out_of_the_metadata() -> None:
         assert read.to_dict() == {
             name: value for name, value in route.to_dict().items() if name != "requested_models"
         }
+
+
+def test_the_wires_own_answer_tells_its_route() -> None:
+    body = {**BODY, "choices": [{"finish_reason": "stop", "native_finish_reason": "end_turn"}]}
+    for answer in (body, SimpleNamespace(raw=body)):
+        route = Route.of(answer)
+        assert (route.model, route.cost) == (BODY["model"], BODY["usage"]["cost"])
+        assert route.native_finish_reason == "end_turn"
+
+
+def test_a_route_prints_as_one_short_line() -> None:
+    route = Route(
+        requested_model="a/b", model="c/d", provider="Groq", fallback_used=True, finish_reason="stop",
+        usage=Usage(total_tokens=12), cost=0.00000012,
+    )  # fmt: skip
+    assert str(route) == "<Route: c/d by Groq, fallback for a/b, stop, 12 tokens, 0.00000012 USD>"
+    assert str(Route()) == "<Route: a model not told by a provider not told>"
 
 
 @pytest.mark.parametrize("stranger", ["text", object(), {}, SimpleNamespace(response_metadata={})])

@@ -473,3 +473,16 @@ def test_another_thread_may_close_a_stream(server: ScriptedServer, way: str) -> 
 
         asyncio.run(main())
     assert server.wait_for(server.requests[0].disconnected.is_set)
+
+
+@pytest.mark.parametrize("events", [(DONE,), (COMMENT, DONE)])
+def test_a_stream_without_an_answer_is_none(
+    server: ScriptedServer, way: str, events: tuple[Any, ...]
+) -> None:
+    server.play(stream_answer(*events))
+    error = ask(way, server).failure
+    assert isinstance(error, StreamInterruptedError)
+    assert "ended before an answer began" in error.message
+    assert error.retryable
+    server.play(stream_answer(*events), stream_answer(chunk("Bern."), END, DONE))
+    assert ask(way, server, max_retries=1, max_retry_wait=0.01).text == "Bern."

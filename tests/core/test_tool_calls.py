@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from openrouter_routing._tool_calls import (
     ToolCallAssembler,
     parse_arguments,
     read_tool_calls,
+    replayable_arguments,
 )
 
 
@@ -145,3 +147,34 @@ def test_unreadable_arguments_stay_readable_to_people(text: str) -> None:
 @pytest.mark.parametrize("calls", [None, {}, "x", [None, 7, "x"]])
 def test_what_is_no_call_is_none(calls: Any) -> None:
     assert read_tool_calls(calls, "gen-1") == []
+
+
+def test_line_breaks_in_arguments_are_readable() -> None:
+    assert parse_arguments('{"text": "one\ntwo"}') == ({"text": "one\ntwo"}, None)
+
+
+def test_a_streamed_null_is_no_arguments_and_a_null_inside_them_is_one() -> None:
+    assembler = ToolCallAssembler()
+    first = assembler.add({"index": 0, "id": "a", "function": {"name": "x", "arguments": "null"}})
+    assert first.arguments == ""
+    for piece in ('{"y": ', "null", "}"):
+        assert assembler.add({"index": 1, "function": {"arguments": piece}}).arguments == piece
+    texts = [call["function"]["arguments"] for call in assembler.to_wire("gen-1")]
+    assert texts == ["", '{"y": null}']
+
+
+@pytest.mark.parametrize(
+    ("text", "replayed"),
+    [
+        ('{"a":  1}', '{"a":  1}'),
+        ("", "{}"),
+        (" ", "{}"),
+        ("null", "{}"),
+        ('{"a": "x\ny"}', '{"a": "x\\ny"}'),
+        ('{"a": 1', '{"invalid_arguments": "{\\"a\\": 1"}'),
+        ("[1]", '{"invalid_arguments": "[1]"}'),
+    ],
+)
+def test_what_goes_back_to_a_provider_is_a_json_object(text: str, replayed: str) -> None:
+    assert replayable_arguments(text) == replayed
+    assert isinstance(json.loads(replayed), dict)

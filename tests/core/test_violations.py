@@ -6,13 +6,25 @@ from typing import Any
 
 import pytest
 
-from openrouter_routing import RoutingPreferences
+from openrouter_routing import (
+    OpenRouterClient,
+    RoutingPreferences,
+    RoutingWarning,
+    preferences_of,
+)
+from openrouter_routing.emulator import Emulator
 from openrouter_routing.violations import (
     find_model_violation,
     find_violation,
     unjudged,
     unjudged_model,
 )
+
+ANSWER = {
+    "id": "gen-1",
+    "model": "openai/gpt-5",
+    "choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}],
+}
 
 
 @pytest.mark.parametrize(
@@ -98,3 +110,31 @@ def test_a_model_outside_the_list(
     assert (unjudged_model(served, requested, preferences) is not None) is doubted
     preset = RoutingPreferences(models=fallbacks, preset="mine")
     assert find_model_violation(served, requested, preset) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "preferences", "judged"),
+    [
+        ("openai/gpt-5-mini", {"service_tier": "priority"}, False),
+        ("openai/gpt-5-mini:nitro", {}, False),
+        ("openai/gpt-5-mini", {"order": ["openai/flex"]}, False),
+        ("openai/gpt-5-mini", {"service_tier": "auto"}, True),
+        ("openai/gpt-5-mini", {}, True),
+    ],
+)
+def test_ignoring_a_provider_does_not_mean_its_service_tiers(
+    model: str, preferences: dict[str, Any], judged: bool
+) -> None:
+    asked = preferences_of(preferences, ignore=["openai"])
+    assert (find_violation("OpenAI", asked, model) is not None) is judged
+    assert (unjudged("OpenAI", asked, model) is not None) is not judged
+    assert find_violation("Azure", asked, model) is unjudged("Azure", asked, model) is None
+
+
+def test_a_warning_points_at_the_line_that_made_the_request() -> None:
+    with Emulator() as emulator:
+        client = OpenRouterClient(base_url=emulator.base_url, api_key="k", on_violation="warn")
+        emulator.script([{**ANSWER, "provider": "Groq"}])
+        with pytest.warns(RoutingWarning, match="Groq served") as caught:
+            client.chat([{"role": "user", "content": "Hi"}], model="openai/gpt-5", only=["azure"])
+    assert [warning.filename for warning in caught] == [__file__]

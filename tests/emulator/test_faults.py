@@ -1,4 +1,5 @@
 import json
+import re
 from typing import Any
 
 import httpx
@@ -381,3 +382,18 @@ def test_embeddings_fail_like_everything_else(emulator: Emulator, client: Client
     emulator.fault(kind="half_json")
     with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
         client.post("/embeddings", body).json()
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        ({"provider": "azur"}, "no endpoint of provider 'azur'; did you mean 'azure'?"),
+        ({"model": "openai/gpt-5-mni"}, "did you mean 'openai/gpt-5-mini'?"),
+        ({"provider": "groq", "model": "openai/gpt-5-mini"}, "no endpoint of provider 'groq' and"),
+    ],
+)
+def test_a_fault_that_could_never_hit_is_an_error(
+    emulator: Emulator, target: dict[str, str], says: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(says)):
+        emulator.fault(**target)

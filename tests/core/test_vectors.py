@@ -1,0 +1,103 @@
+"""Embeddings and rankings: what cannot be sent is refused, and what came back is whole or an error."""
+
+from __future__ import annotations
+
+import base64
+from array import array
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from openrouter_routing import (
+    OpenRouterClient,
+    PreferencesError,
+    ResponseParseError,
+    routing,
+)
+from tests.asking import KEY
+from tests.scripted_server import ScriptedServer, json_answer
+
+HALF = base64.b64encode(array("f", [0.5, 0.25]).tobytes()).decode()
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as server:
+        yield server
+
+
+def client(server: ScriptedServer, **fields: Any) -> OpenRouterClient:
+    return OpenRouterClient(api_key=KEY, base_url=server.base_url, max_retries=0, **fields)
+
+
+def vectors(*embeddings: Any) -> Any:
+    entries = [{"index": place, "embedding": vector} for place, vector in enumerate(embeddings)]
+    return json_answer({"model": "x/y", "provider": "Azure", "id": "gen-1", "data": entries})
+
+
+def test_vectors_come_as_numbers_or_packed(server: ScriptedServer) -> None:
+    server.play(vectors([0.5, 0.25], HALF))
+    assert client(server).embeddings(["a", "b"], model="x/y").vectors == [[0.5, 0.25]] * 2
+
+
+@pytest.mark.parametrize("embedding", ["!!not base64", "YWJj", ["x"], [None, 1], None, {}])
+def test_what_is_no_vector_is_an_error_that_says_who_sent_it(
+    server: ScriptedServer, embedding: Any
+) -> None:
+    server.play(vectors(embedding))
+    with pytest.raises(ResponseParseError, match="0 vectors for 1 texts") as caught:
+        client(server).embeddings(["a"], model="x/y")
+    assert (caught.value.provider, caught.value.generation_id) == ("Azure", "gen-1")
+
+
+@pytest.mark.parametrize("score", ["x", [1], {}])
+def test_a_result_without_a_readable_score_is_no_result(server: ScriptedServer, score: Any) -> None:
+    server.play(json_answer({"results": [{"index": 0, "relevance_score": score}]}))
+    with pytest.raises(ResponseParseError, match="0 usable results"):
+        client(server).rerank("q", ["a"], model="x/y")
+
+
+CHAT_ONLY = {
+    "models": ["z/w"],
+    "session_id": "s",
+    "service_tier": "flex",
+    "preset": "p",
+    "plugins": [{"id": "web"}],
+    "trace": {"trace_id": "t"},
+    "metadata": {"a": "b"},
+    "route": "fallback",
+    "transforms": ["middle-out"],
+}
+
+
+@pytest.mark.parametrize("name", CHAT_ONLY)
+@pytest.mark.parametrize("layer", ["call", "client"])
+def test_what_only_chat_can_carry_is_an_error(
+    server: ScriptedServer, name: str, layer: str
+) -> None:
+    said = {name: CHAT_ONLY[name]}
+    own = client(server, routing=said if layer == "client" else None)
+    call = said if layer == "call" else {}
+    for path, ask in (
+        ("/embeddings", lambda: own.embeddings(["a"], model="x/y", **call)),
+        ("/rerank", lambda: own.rerank("q", ["a"], model="x/y", **call)),
+    ):
+        with pytest.raises(PreferencesError, match=f"{path} does not take {name}"):
+            ask()
+    assert server.requests == []
+
+
+def test_a_block_that_was_set_for_chat_models_does_not_disturb(server: ScriptedServer) -> None:
+    server.play(vectors([0.5]))
+    with routing(models=["z/w"], zdr=True, user="ada"):
+        client(server).embeddings(["a"], model="x/y")
+    body = server.requests[0].json
+    assert body == {"model": "x/y", "input": ["a"], "provider": {"zdr": True}, "user": "ada"}
+
+
+def test_providers_that_are_listed_in_part_do_not_hide_the_others(server: ScriptedServer) -> None:
+    server.play(
+        json_answer({"data": [{"name": "X"}, {"name": "Whole Cloud", "slug": "whole-cloud"}]})
+    )
+    assert len(client(server).providers()) == 2
