@@ -5,6 +5,7 @@ Read it in this order: `preferences` (what a request may say), `resolution` and 
 `recording` (where it went), `errors`.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from openrouter_routing._registry import aclose_clients, close_clients
@@ -47,6 +48,7 @@ from openrouter_routing.scope import routing
 from openrouter_routing.settings import ClientSettings
 
 if TYPE_CHECKING:
+    from openrouter_routing.catalog import Catalog
     from openrouter_routing.planning import RoutePlan, plan_route
 
 __version__ = "0.1.0"
@@ -59,6 +61,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "BudgetExceeded",
+    "Catalog",
     "ClientSettings",
     "Completion",
     "ContextLengthError",
@@ -98,8 +101,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Planning is for those who plan: nobody else waits for its import.
-    if name in ("RoutePlan", "plan_route"):
-        from openrouter_routing import planning
-
-        return getattr(planning, name)
+    module = {"Catalog": "catalog", "RoutePlan": "planning", "plan_route": "planning"}.get(name)
+    if module is not None:
+        return getattr(import_module(f"{__name__}.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from openrouter_routing import errors
+from openrouter_routing._replay import is_unknown_item, without_item_ids
 from openrouter_routing.settings import ClientSettings
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def retried(call: Call, send: Callable[[], T]) -> T:
         call.begin(1)
         return send()
     except Exception as error:
-        if not _may_pass(error, call.settings):
+        if not _may_pass(error, call):
             raise
         failure = error
     try:
@@ -82,7 +83,7 @@ async def aretried(call: Call, send: Callable[[], Awaitable[T]]) -> T:
         call.begin(1)
         return await send()
     except Exception as error:
-        if not _may_pass(error, call.settings):
+        if not _may_pass(error, call):
             raise
         failure = error
     try:
@@ -115,8 +116,10 @@ def _is_not_ours(_: logging.LogRecord) -> bool:
     return not _sending_again.get()
 
 
-def _may_pass(error: Exception, settings: ClientSettings) -> bool:
-    return settings.max_retries > 0 and wait_before_retry(error, settings) is not False
+def _may_pass(error: Exception, call: Call) -> bool:
+    return call.settings.max_retries > 0 and (
+        is_unknown_item(error) or wait_before_retry(error, call.settings) is not False
+    )
 
 
 def _retries(call: Call) -> _Retries:
@@ -135,6 +138,8 @@ def _retries(call: Call) -> _Retries:
 
 def _again(error: Exception, call: Call) -> bool | float:
     """Decide on a retry, and tell the log of one."""
+    if is_unknown_item(error):
+        return _again_without_item_ids(call)
     wait = wait_before_retry(error, call.settings)
     limit = call.settings.max_retries
     if wait is not False and call.retries < limit and _logger.isEnabledFor(logging.WARNING):
@@ -148,6 +153,21 @@ def _again(error: Exception, call: Call) -> bool | float:
             str(error).partition("\n")[0],
         )
     return wait
+
+
+def _again_without_item_ids(call: Call) -> bool | float:
+    shorter = without_item_ids(call.content)
+    if shorter is None or call.retries >= call.settings.max_retries:
+        return False
+    call.content = shorter
+    _logger.warning(
+        "retry %d of %d of %s (%s) without the ids of earlier reasoning, which this provider does not know",
+        call.retries + 1,
+        call.settings.max_retries,
+        call.url,
+        call.model,
+    )
+    return 0.0
 
 
 def wait_before_retry(error: Exception, settings: ClientSettings) -> bool | float:

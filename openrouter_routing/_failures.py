@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from openrouter_routing import errors
+from openrouter_routing._replay import UNKNOWN_ITEM
 from openrouter_routing.preferences import NO_PREFERENCES, RoutingPreferences
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ _BY_STATUS: dict[int, type[errors.OpenRouterError]] = {
 
 # Older answers say in words alone what newer ones say in `availability` and `error_type`.
 _BY_WORDS: tuple[tuple[re.Pattern[str], type[errors.OpenRouterError]], ...] = (
+    (UNKNOWN_ITEM, errors.BadRequestError),
     (
         re.compile(r"no (endpoints|allowed providers)|data policy", re.IGNORECASE),
         errors.NoEndpointsError,
@@ -175,7 +177,7 @@ def error_class(
     if by_status in (errors.BadRequestError, errors.ModelNotFoundError):
         if not names_model:
             return errors.BadRequestError
-        words = str(error.get("message"))
+        words = f"{error.get('message')} {metadata.get('raw') or ''}"
         return next((cls for pattern, cls in _BY_WORDS if pattern.search(words)), by_status)
     if by_status is not None:
         return by_status
@@ -389,6 +391,11 @@ def _advice(
         return (
             "loosen one of these preferences, or add models= to fall back on; nothing is loosened for you. "
             f"openrouter-routing explain {sent.model or 'MODEL'} shows who is left, and why the others are not"
+        )
+    if kind is errors.BadRequestError and UNKNOWN_ITEM.search(str(metadata.get("raw"))):
+        return (
+            "the provider does not know the reasoning of an earlier turn: with max_retries=1 or more the request is "
+            "sent again without its ids; session_id keeps a conversation on one provider"
         )
     if kind is errors.PermissionDeniedError:
         reasons = metadata.get("reasons") or metadata.get("patterns")

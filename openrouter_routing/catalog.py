@@ -171,6 +171,9 @@ class Catalog:
     date: str | None = None
     note: str | None = None
 
+    def __repr__(self) -> str:
+        return f"<Catalog: {len(self.models)} models, {len(self.endpoints)} endpoints>"
+
     @cached_property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The endpoints of all models, in the order of the models."""

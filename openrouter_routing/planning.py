@@ -95,6 +95,13 @@ class RoutePlan:
     fallbacks: bool
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        left, out = len(self.candidates), len(self.excluded)
+        first = f", {self.candidates[0].endpoint.tag} first" if self.candidates else ""
+        return (
+            f"<RoutePlan of {', '.join(self.requested)}: {left} of {left + out} endpoints{first}>"
+        )
+
     def attempts(self, random: Random) -> tuple[Candidate, ...]:
         """Draw the lots: the endpoints in the order in which one request would try them.
 

@@ -202,7 +202,7 @@ class Emulator:
         self._service.faults.clear()
 
     def script(self, items: Iterable[Item], *, path: str = "/chat/completions") -> Script:
-        """Answer the next requests exactly so; afterwards the emulated model answers again.
+        """Answer the next requests exactly so, whatever faults there are; afterwards the emulated model answers again.
 
         Args:
             items: One for each request: a wire body as a dict, which is cut into chunks if the

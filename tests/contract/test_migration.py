@@ -49,6 +49,13 @@ OUR_TRIP_SCHEMA: dict[str, Any] = {
     "type": "json_schema",
     "json_schema": {"name": "Trip", "schema": TRIP_FIELDS, "description": "A trip."},
 }
+TRIP_TOOL = [
+    {
+        "type": "function",
+        "function": {"name": "Trip", "description": "A trip.", "parameters": TRIP_FIELDS},
+    }
+]
+TO_CALL_TRIP = {"type": "function", "function": {"name": "Trip"}}
 TO_CALL = {"type": "function", "function": {"name": "get_weather"}}
 
 LANGCHAIN: dict[str, tuple[str, dict[str, Any], Difference]] = {
@@ -77,6 +84,17 @@ LANGCHAIN: dict[str, tuple[str, dict[str, Any], Difference]] = {
         "structured",
         {"prompt": TRIP, "method": "json_schema"},
         {**REQUIRED, "response_format": (TRIP_SCHEMA, OUR_TRIP_SCHEMA)},
+    ),
+    # The other package always takes a function call; here it is a schema, where the model's profile has them.
+    "structured, no method": (
+        "structured",
+        {"prompt": TRIP},
+        {
+            **REQUIRED,
+            "response_format": (ABSENT, OUR_TRIP_SCHEMA),
+            "tools": (TRIP_TOOL, ABSENT),
+            "tool_choice": (TO_CALL_TRIP, ABSENT),
+        },
     ),
     # The other package takes json_mode for json_schema. Here it is the API's JSON mode, as in LangChain's other
     # integrations, and the prompt has to name the fields.

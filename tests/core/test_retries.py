@@ -12,6 +12,8 @@ from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from openrouter_routing import (
     APIConnectionError,
+    BadRequestError,
+    OpenRouterClient,
     RateLimitError,
     ResponseParseError,
     StreamInterruptedError,
@@ -323,3 +325,62 @@ def test_a_log_that_is_off_costs_nothing(server: ScriptedServer, way: str) -> No
         logger.setLevel(level)
         logger.removeHandler(handler)
     assert seen == []
+
+
+REPLAYED = [
+    {"role": "user", "content": "Hi"},
+    {
+        "role": "assistant",
+        "content": "Hm.",
+        "reasoning_details": [
+            {
+                "type": "reasoning.encrypted",
+                "data": "x",
+                "id": "rs_1",
+                "format": "openai-responses-v1",
+            },
+            {"type": "reasoning.text", "text": "y", "id": "other"},
+        ],
+    },
+    {"role": "user", "content": "And?"},
+]
+UNKNOWN = {
+    "code": 404,
+    "message": "Provider returned error",
+    "metadata": {
+        "provider_name": "OpenAI",
+        "raw": '{"error": {"message": "Item with id \'rs_1\' not found. Items are not persisted ..."}}',
+    },
+}
+
+
+def test_reasoning_is_replayed_exactly_and_without_its_ids_only_where_they_are_refused(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.play(error_answer(404, UNKNOWN), WHOLE_ANSWER)
+    client = OpenRouterClient(api_key=KEY, base_url=server.base_url)
+    completion = client.chat(REPLAYED, model="openai/gpt-5-mini")
+    assert (completion.text, completion.route.retries) == ("Bern.", 1)
+    first, second = (request.json["messages"] for request in server.requests)
+    assert first == REPLAYED
+    assert second[1]["reasoning_details"] == [
+        {"type": "reasoning.encrypted", "data": "x", "format": "openai-responses-v1"},
+        {"type": "reasoning.text", "text": "y", "id": "other"},
+    ]
+    assert "without the ids of earlier reasoning" in caplog.text
+
+
+def test_a_refusal_that_stays_is_an_error_that_says_what_it_is_about(
+    server: ScriptedServer,
+) -> None:
+    server.respond(lambda _: error_answer(404, UNKNOWN))
+    client = OpenRouterClient(api_key=KEY, base_url=server.base_url)
+    for messages, requests in ((REPLAYED, 2), (REPLAYED[:1], 1)):
+        with pytest.raises(BadRequestError, match="the reasoning of an earlier turn") as caught:
+            client.chat(messages, model="openai/gpt-5-mini")
+        assert type(caught.value) is BadRequestError
+        assert len(server.requests) == requests
+        server.requests.clear()
+    with pytest.raises(BadRequestError):
+        client.chat(REPLAYED, model="openai/gpt-5-mini", max_retries=0)
+    assert len(server.requests) == 1

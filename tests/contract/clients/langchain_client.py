@@ -85,8 +85,9 @@ def forced(prompt: str, choice: Any, **fields: Any) -> Any:
     return _told(_llm(**fields).bind_tools([get_weather], tool_choice=choice).invoke(prompt))
 
 
-def structured(prompt: str, method: Any, **fields: Any) -> Any:
-    trip = _llm(**fields).with_structured_output(Trip, method=method).invoke(prompt)
+def structured(prompt: str, method: Any = None, **fields: Any) -> Any:
+    said = {} if method is None else {"method": method}
+    trip = _llm(**fields).with_structured_output(Trip, **said).invoke(prompt)
     assert isinstance(trip, Trip)
     return trip.model_dump()
 
