@@ -18,7 +18,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "openrouter-routing needs Python 3.11 or newer, but '$(PYTHON)' is $$($(PYTHON) -V 2>&1)."; \
 	  echo "Name another one: make PYTHON=python3.12 ..."; exit 1; }
-	@echo "Setting up .venv from requirements.lock (once; about a minute) ..."
+	@echo "Setting up .venv from requirements.lock (once; one to three minutes) ..."
 ifneq ($(UV),)
 	@uv venv --quiet --allow-existing --python "$(PYTHON)" .venv
 	@UV_LINK_MODE=copy VIRTUAL_ENV="$(CURDIR)/.venv" uv pip install --quiet -r requirements.lock
@@ -50,7 +50,7 @@ types: $(READY) ## mypy --strict over the three packages
 build: $(READY) ## build the wheel and the source distribution into dist/
 	@$(BIN)/python -m build --outdir dist .
 
-check: test contract lint types build ## everything CI runs
+check: lint types build guard soak contract test ## everything CI runs
 
 lock: ## write requirements.lock anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --all-extras --group dev \
@@ -70,10 +70,10 @@ notebooks: $(READY) ## execute the cookbook in place
 compare: $(READY) ## measure what other packages lose, and write the README's table
 	@$(BIN)/python -m benchmarks.losses --write
 
-bench: $(READY) ## measure beside the peers; writes docs/performance.md (about 4 minutes)
+bench: $(READY) ## measure beside the peers, and write docs/performance.md (about ten minutes)
 	@$(BIN)/python -m benchmarks --write
 
-guard: $(READY) ## fail where a row got 25% worse than benchmarks/baseline.json
+guard: $(READY) ## count instructions; fail where a row takes 25% more than benchmarks/baseline.json (needs valgrind)
 	@$(BIN)/python -m benchmarks --guard
 
 reliability: $(READY) ## measure what each fault does to the peers and to us, and write docs/reliability.md

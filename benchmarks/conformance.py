@@ -14,9 +14,9 @@ CLASSES = ("llamaindex_openrouter_routing:OpenRouter", "llama_index.llms.openrou
 PAGE = ROOT / "docs" / "conformance.md"
 HEAD = """# What a LlamaIndex LLM should do, and who does it
 
-LlamaIndex has no test suite for LLM classes, so this package brings one: `tests/llamaindex/conformance.py`. Any class
-can be run through it: `python -m tests.llamaindex.conformance --class your_package:YourLLM`. This page was written by
-`make conformance` on {date}, with llama-index-core {core} and, for the second column,
+LlamaIndex has no test suite for LLM classes, so this repository has one: `tests/llamaindex/conformance.py`. In a clone
+any class can be run through it: `python -m tests.llamaindex.conformance --class your_package:YourLLM`. This page was
+written by `make conformance` on {date}, with llama-index-core {core} and, for the second column,
 llama-index-llms-openrouter 0.6.0.
 
 """

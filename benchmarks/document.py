@@ -7,18 +7,23 @@ from pathlib import Path
 from benchmarks.rounds import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
-BEGIN = "<!-- numbers: written by `make bench` -->"
-END = "<!-- end of numbers -->"
+WRITERS = {"numbers": "make bench", "instructions": "python -m benchmarks --guard --write"}
 
 
-def write_numbers(text: str, page: Path = PAGE) -> None:
-    """Replace what stands between the marks.
+def write_numbers(text: str, page: Path = PAGE, *, name: str = "numbers") -> None:
+    """Replace what stands between the marks of a name.
+
+    Args:
+        text: What to put there.
+        page: The page.
+        name: Whose marks, one of `WRITERS`.
 
     Raises:
         ValueError: The page has no marks.
     """
-    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
+    first, last = f"<!-- {name}: written by `{WRITERS[name]}` -->", f"<!-- end of {name} -->"
+    before, begin, rest = page.read_text(encoding="utf-8").partition(first)
+    _, end, after = rest.partition(last)
     if not (begin and end):
         raise ValueError(f"{page} has no marks to write the numbers between")
-    page.write_text(f"{before}{BEGIN}\n\n{text.strip()}\n\n{END}{after}", encoding="utf-8")
+    page.write_text(f"{before}{first}\n\n{text.strip()}\n\n{last}{after}", encoding="utf-8")

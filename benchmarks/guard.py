@@ -1,54 +1,93 @@
-"""The guard: fails when a row costs a quarter more, relative to its floor, than it did when the baseline was written.
+"""The guard: fails when a row takes a quarter more instructions, relative to its floor, than the baseline has.
 
-Only ratios of one run are compared, never times, so that it says the same on any machine. A row that looks worse is
-measured again and judged by its best rounds: what a busy machine did is gone then, what the code does stays.
+Instructions are counted, not seconds, so that a busy machine says the same as an idle one; and only ratios of one run
+are compared, so that newer versions of what is below both weigh on both.
 """
 
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks.cases import CASES
-from benchmarks.rounds import FLOOR_OF, ROOT, Cost, Costs, progress, ratio, run_case, workers
+from benchmarks.cases import CASES, Case
+from benchmarks.document import write_numbers
+from benchmarks.instructions import (
+    CountingWorker,
+    ValgrindMissingError,
+    check_valgrind,
+    count_imports,
+    counting_workers,
+)
+from benchmarks.rounds import FLOOR_OF, ROOT, progress
 
 BASELINE = ROOT / "benchmarks" / "baseline.json"
 TOLERANCE = 1.25
-ROUNDS = 5
-TRIES = 3
-GUARDED = ("invoke", "in_flight", "stream", "astream", "tool_stream", "argument_stream")
 CLIENTS = ("httpx", "core", "langchain floor", "langchain", "llamaindex floor", "llamaindex")
+REPEATS = {
+    "invoke": 20,
+    "in_flight": 64,
+    "stream": 400,
+    "astream": 400,
+    "tool_stream": 200,
+    "reasoning_stream": 200,
+    "argument_stream": 1000,
+}
+"""The guarded rows, and how much work is counted in each: as much as it takes for its start not to matter."""
+IMPORT = "import"
 _FLOOR_WHERE_THE_FRAMEWORK_HAS_NONE = "httpx"
-_REPEATS = {"argument_stream": 2000}
 
+Counts = dict[str, dict[str, float]]
+"""Instructions of one unit of work, by case and client."""
 Ratios = dict[str, dict[str, float]]
 """Times the floor, by case and client."""
 
 
 def guard(python: str, *, write: bool, baseline: Path = BASELINE) -> int:
-    """Measure the guarded rows; return 0 where all is well, else 1.
+    """Count the guarded rows; return 0 where all is well, else 1.
 
     Args:
         python: Which Python runs the clients.
-        write: Whether to write a new baseline instead of comparing.
+        write: Whether to write a new baseline, and its table in docs/performance.md, instead of comparing.
         baseline: Where it is.
     """
-    known: Ratios = {} if write else json.loads(baseline.read_text(encoding="utf-8"))
-    costs: dict[str, Costs] = {}
-    worse: list[str] = []
-    for _ in range(TRIES):
-        _measure(python, costs)
-        worse = find_worse(ratios_of(costs), known)
-        if not worse and not write:
-            break
-        for line in worse:
-            progress(f"{line}; measuring again")
+    try:
+        check_valgrind()
+    except ValgrindMissingError as missing:
+        print(missing)
+        return 1
+    counts = count_all(python)
+    ratios = ratios_of(counts)
+    print(table(counts, ratios))
     if write:
-        text = json.dumps(ratios_of(costs), indent=2, sort_keys=True)
+        text = json.dumps(ratios, indent=2, sort_keys=True)
         baseline.write_text(text + "\n", encoding="utf-8")
+        write_numbers(table(counts, ratios), name="instructions")
+        return 0
+    worse = find_worse(ratios, json.loads(baseline.read_text(encoding="utf-8")))
     for line in worse:
         print(f"worse: {line}")
     return 1 if worse else 0
+
+
+def count_all(python: str) -> Counts:
+    """Count every guarded row with every client that takes part."""
+    progress("counting instructions: import and construct")
+    counts: Counts = {IMPORT: count_imports(python, CLIENTS)}
+    progress("counting instructions: starting the clients")
+    with counting_workers(python, CLIENTS) as started:
+        for case in CASES:
+            if case.name in REPEATS:
+                progress(f"counting instructions: {case.title}")
+                counts[case.name] = _count(case, started)
+    return counts
+
+
+def _count(case: Case, started: list[CountingWorker]) -> dict[str, float]:
+    taking_part = [worker for worker in started if case.name in worker.cases]
+    with ThreadPoolExecutor(2) as pool:
+        counted = pool.map(lambda worker: worker.count(case, REPEATS[case.name]), taking_part)
+        return dict(zip([worker.name for worker in taking_part], counted, strict=True))
 
 
 def find_worse(now: Ratios, known: Ratios, tolerance: float = TOLERANCE) -> list[str]:
@@ -66,27 +105,33 @@ def find_worse(now: Ratios, known: Ratios, tolerance: float = TOLERANCE) -> list
     ]
 
 
-def ratios_of(costs: dict[str, Costs]) -> Ratios:
+def ratios_of(counts: Counts) -> Ratios:
     """Return the ratios to the floors; where a framework's floor has no such row, to httpx."""
     ratios: Ratios = {}
-    for case, row in costs.items():
-        floor = row[_FLOOR_WHERE_THE_FRAMEWORK_HAS_NONE].least
+    for case, row in counts.items():
         ratios[case] = {
-            client: round(ratio(row, client) or row[client].least / floor, 3)
-            for client in row
+            client: round(
+                count / row.get(FLOOR_OF[client], row[_FLOOR_WHERE_THE_FRAMEWORK_HAS_NONE]), 3
+            )
+            for client, count in row.items()
             if client in FLOOR_OF
         }
     return ratios
 
 
-def _measure(python: str, costs: dict[str, Costs]) -> None:
-    with workers(python, CLIENTS) as started:
-        for case in CASES:
-            if case.name not in GUARDED:
-                continue
-            measured = run_case(case, started, ROUNDS, repeat=_REPEATS.get(case.name, case.repeat))
-            row = costs.setdefault(case.name, {})
-            for client, cost in measured.items():
-                held = row.setdefault(client, Cost())
-                held.cpu.extend(cost.cpu)
-                held.wall.extend(cost.wall)
+def table(counts: Counts, ratios: Ratios) -> str:
+    """Return the counts and ratios as a table in Markdown."""
+    titles = {case.name: case.title for case in CASES} | {IMPORT: "import and construct"}
+    lines = [
+        f"| thousands of instructions | {' | '.join(CLIENTS)} |",
+        f"|---{'|---' * len(CLIENTS)}|",
+    ]
+    for name, row in counts.items():
+        cells = [
+            f"{row[client] / 1000:,.0f}{f' ({ratios[name][client]:.2f}x)' if client in ratios[name] else ''}"
+            if client in row
+            else ""
+            for client in CLIENTS
+        ]
+        lines.append(f"| {titles[name]} | {' | '.join(cells)} |")
+    return "\n".join(lines)

@@ -347,8 +347,8 @@ RULES = """
 ## The rules behind our columns
 
 - A stream ends in one of two ways: whole (a finish reason or `[DONE]` was seen), or in a typed error. What had
-  arrived by then is in the error's `partial`: text, reasoning, tool calls, usage and route. The failure that
-  ended it is its `__cause__`.
+  arrived by then is in the error's `partial`: text, reasoning, tool calls, usage and route. An error that
+  was told in the stream is its `__cause__`.
 - A request is sent again only before the first piece of its answer: after connection errors, 408, 409, 429 and
   5xx, and wherever the answer's `availability.retryable` says so. A read timeout is not followed by another
   attempt, because the first one may still be worked on and billed.

@@ -60,13 +60,19 @@ Costs = dict[str, Cost]
 class Worker:
     """One client in a process of its own."""
 
-    def __init__(self, python: str, name: str, server: str) -> None:
+    def __init__(self, python: str, name: str, server: str, *, prefix: Iterable[str] = ()) -> None:
         self.name = name
         self._process = subprocess.Popen(
-            [python, "-m", "benchmarks.worker", name, server],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=_environment(),
+            [*prefix, python, "-m", "benchmarks.worker", name, server],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+            env=benchmark_environment(),
         )  # fmt: skip
         self.cases: list[str] = json.loads(self._read())
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
 
     def measure(self, case: Case, repeat: int) -> tuple[float, float]:
         """Do one round; return the seconds of processor and wall time for one unit.
@@ -95,8 +101,8 @@ class Worker:
 
 
 @contextmanager
-def workers(python: str, names: Iterable[str]) -> Iterator[list[Worker]]:
-    """Start the server and a worker for each client, and end them all."""
+def served(python: str) -> Iterator[str]:
+    """Start the server; yields its address."""
     with ExitStack() as stack:
         server = subprocess.Popen(
             [python, "-m", "benchmarks.server"], stdout=subprocess.PIPE, text=True, cwd=ROOT
@@ -104,7 +110,14 @@ def workers(python: str, names: Iterable[str]) -> Iterator[list[Worker]]:
         stack.callback(server.communicate)
         stack.callback(server.kill)
         assert server.stdout is not None
-        address = f"http://127.0.0.1:{int(server.stdout.readline())}"
+        yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+
+
+@contextmanager
+def workers(python: str, names: Iterable[str]) -> Iterator[list[Worker]]:
+    """Start the server and a worker for each client, and end them all."""
+    with ExitStack() as stack:
+        address = stack.enter_context(served(python))
         started = []
         for name in names:
             worker = Worker(python, name, address)
@@ -147,7 +160,7 @@ def run_imports(python: str, names: Iterable[str], rounds: int) -> Costs:
         for name, cost in costs.items():
             out = subprocess.run(
                 [python, "-W", "ignore", "-c", code.format(IMPORTS[name])],
-                capture_output=True, text=True, check=True, cwd=ROOT, env=_environment(),
+                capture_output=True, text=True, check=True, cwd=ROOT, env=benchmark_environment(),
             ).stdout  # fmt: skip
             cpu, wall = map(float, out.split())
             if number:
@@ -163,12 +176,14 @@ def ratio(costs: Costs, name: str) -> float | None:
     return costs[name].least / costs[floor].least
 
 
-def _environment() -> dict[str, str]:
+def benchmark_environment() -> dict[str, str]:
+    """Return what the clients see of the environment."""
     # The same for all: no tracing, no proxies, no settings of the person who runs it.
     keep = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "SYSTEMROOT")
     return {name: os.environ[name] for name in keep if name in os.environ} | {
         "PYTHONDONTWRITEBYTECODE": "",
         "NO_PROXY": "127.0.0.1",
+        "PYTHONHASHSEED": "0",
     }
 
 

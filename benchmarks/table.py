@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.cases import Case
+from benchmarks.goals import goals
 from benchmarks.rounds import Cost, Costs, ratio
 
 OURS = ("core", "langchain", "llamaindex")
@@ -25,6 +26,8 @@ def report(results: list[tuple[Case, Costs]], machine: str) -> str:
     """Return all of it: what it was measured on, the ratios, and the numbers behind them."""
     parts = [
         machine,
+        "Goals, and what this run says of them (processor time, best round of each):\n",
+        goals(results),
         "How many times the floor (processor time, best round of each), and how many times less than the peers:\n",
         ratios(results),
         "Processor time of one unit of work, minimum / median / maximum over the rounds, and the median wall time:\n",

@@ -124,7 +124,8 @@ class ChatFields(Connection, BaseChatModel):
     extra_body: dict[str, Any] | None = None
     """Merged into the body last, unchecked; only a policy stays out of its reach."""
 
-    _step: RoutingPreferences = PrivateAttr(default=NO_PREFERENCES)
+    # By a function: pydantic copies a default deeply for every model.
+    _step: RoutingPreferences = PrivateAttr(default_factory=lambda: NO_PREFERENCES)
 
     streaming: bool | None = None
     """True streams also inside `invoke`; False never streams."""

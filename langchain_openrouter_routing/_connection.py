@@ -157,7 +157,12 @@ class Connection(BaseModel):
         if not isinstance(values, dict):
             return values
         with langchain_errors():
-            return cls._by_field_names(values)
+            named = cls._by_field_names(values)
+        # None is what these fields are anyway; `configurable_fields` says it of a hundred with every call.
+        unset = _none_unless_set(cls)
+        return {
+            name: value for name, value in named.items() if value is not None or name not in unset
+        }
 
     @classmethod
     def _by_field_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,10 +175,11 @@ class Connection(BaseModel):
             BadRequestError: A name is unknown, or a field is given under two names.
         """
         named: dict[str, Any] = {}
+        fields = cls.model_fields
         for name, value in values.items():
             field = cls.aliases.get(name, name)
-            if field not in cls.model_fields:
-                known = [*cls.model_fields, *cls.aliases]
+            if field not in fields:
+                known = [*fields, *cls.aliases]
                 raise BadRequestError(
                     f"{cls.__name__}: {vocabulary.unknown_name('argument', name, known)}"
                     " (a field of the API that is new goes into extra_body)"
@@ -188,7 +194,8 @@ class Connection(BaseModel):
         """Refuse at once what would fail with every call: settings out of range, a preference given twice."""
         with langchain_errors():
             self._client_settings()
-            self._instance_preferences()
+            if not self.model_fields_set.isdisjoint(PROVIDER_FIELDS):
+                self._instance_preferences()
         return self
 
     def __getattr__(self, name: str) -> Any:
@@ -337,6 +344,14 @@ class Connection(BaseModel):
             "environment": self._environment_preferences(),
             "policy": self.policy,
         }
+
+
+@cache
+def _none_unless_set(cls: type[Connection]) -> frozenset[str]:
+    fields = cls.model_fields.items()
+    return frozenset(
+        name for name, field in fields if field.default is None and field.default_factory is None
+    )
 
 
 @cache

@@ -46,6 +46,7 @@ class PreferenceFlag:
         scalar: For pairs: whether one value by itself will do too.
         help: What it means.
         panel: Under which heading the help lists it.
+        keys: For pairs: the keys.
     """
 
     field: str
@@ -53,6 +54,7 @@ class PreferenceFlag:
     scalar: bool
     help: str
     panel: str
+    keys: tuple[str, ...] = ()
 
     @property
     def flag(self) -> str:
@@ -106,7 +108,9 @@ class PreferenceFlag:
             name, equals, value = part.partition("=")
             if not (name and equals and value):
                 alone = " or one value" if self.scalar else ""
-                raise PreferencesError(f"{self.flag} takes KEY=VALUE pairs{alone}, got {part!r}")
+                raise PreferencesError(
+                    f"{self.flag} takes KEY=VALUE pairs{alone}, got {part!r}; keys: {', '.join(self.keys)}"
+                )
             pairs[name.strip()] = _number_or_text(value.strip())
         return pairs
 
@@ -195,9 +199,10 @@ def _flags_of(
             words = words.removeprefix("True: ").replace("False: ", negated, 1)
             words = words[:1].upper() + words[1:]
         keys = [key for one in types if hasattr(one, "model_fields") for key in one.model_fields]
+        keys = list(dict.fromkeys(keys))
         if keys:
-            words = f"{words} Keys: {', '.join(dict.fromkeys(keys))}."
-        yield PreferenceFlag(name, kind, scalar, words, panel)
+            words = f"{words} Keys: {', '.join(keys)}."
+        yield PreferenceFlag(name, kind, scalar, words, panel, tuple(keys))
 
 
 def field_descriptions(model: type) -> dict[str, str]:
