@@ -233,3 +233,16 @@ class ChatFields(Connection, BaseChatModel):
         if body:
             options["extra_body"] = body
         return options
+
+    def _stream_options(self, stop: list[str] | None, call: Mapping[str, Any]) -> dict[str, Any]:
+        """Return all options of one streamed request, as `_call_options` does.
+
+        Raises:
+            BadRequestError: Several answers are asked for.
+        """
+        options = self._call_options(stop, call)
+        if (options.get("n") or 1) > 1:
+            raise BadRequestError(
+                f"a stream carries one answer, and n={options['n']} asks for several: use invoke or generate"
+            )
+        return options

@@ -24,7 +24,7 @@ from langchain_openrouter_routing.answers import (
     last_chunk,
 )
 from langchain_openrouter_routing.cache_key import request_key
-from langchain_openrouter_routing.errors import BadRequestError, langchain_errors
+from langchain_openrouter_routing.errors import langchain_errors
 from langchain_openrouter_routing.messages import messages_to_wire
 from langchain_openrouter_routing.profiles import TableProfile, model_profile
 from langchain_openrouter_routing.tools import (
@@ -149,7 +149,7 @@ class ChatOpenRouter(ChatFields):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         with langchain_errors():
-            options = _for_stream(self._call_options(stop, kwargs))
+            options = self._stream_options(stop, kwargs)
             client = self._sync_client()
             named = False
             with client.stream(messages_to_wire(messages), **options) as stream:
@@ -175,7 +175,7 @@ class ChatOpenRouter(ChatFields):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         with langchain_errors():
-            options = _for_stream(self._call_options(stop, kwargs))
+            options = self._stream_options(stop, kwargs)
             client = self._async_client()
             named = False
             async with client.stream(messages_to_wire(messages), **options) as stream:
@@ -348,7 +348,9 @@ class ChatOpenRouter(ChatFields):
         return {"model": self.model, "base_url": self.base_url, **told, **preferences}
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        params = super()._get_ls_params(stop=_as_list(stop or self.stop), **kwargs)
+        asked = stop or self.stop or None
+        stops = [asked] if isinstance(asked, str) else asked
+        params = super()._get_ls_params(stop=stops, **kwargs)
         params["ls_provider"] = PROVIDER
         named = kwargs.get("model") or kwargs.get("model_name") or self.model
         params["ls_model_name"] = str(named)
@@ -496,15 +498,3 @@ class ChatOpenRouter(ChatFields):
             "RunnableConfigurableFields[LanguageModelInput, AIMessage]",
             super().configurable_fields(**named),
         )
-
-
-def _for_stream(options: dict[str, Any]) -> dict[str, Any]:
-    if (options.get("n") or 1) > 1:
-        raise BadRequestError(
-            f"a stream carries one answer, and n={options['n']} asks for several: use invoke or generate"
-        )
-    return options
-
-
-def _as_list(stop: list[str] | str | None) -> list[str] | None:
-    return [stop] if isinstance(stop, str) else stop or None
