@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from langchain_openrouter_routing._connection import Connection, plain_settings
-from langchain_openrouter_routing.errors import BadRequestError, langchain_errors
+from langchain_openrouter_routing.errors import BadRequestError, PreferencesError, langchain_errors
 from openrouter_routing.preferences import (
     PROVIDER_FIELDS,
     ROUTING_FIELDS,
@@ -62,9 +62,18 @@ def merged_arguments(bound: Mapping[str, Any], call: Mapping[str, Any]) -> dict[
             both = merge(_preferences(below), _preferences(above))
             merged["routing"] = plain_settings(both)
         if "policy" in below and "policy" in above:
-            held = combine_policies(policy_of(below["policy"]), policy_of(above["policy"]))
+            first, second = policy_of(below["policy"]), policy_of(above["policy"])
+            held = combine_policies(first, second)
+            for name in ("only", "quantizations"):
+                if held is not None and getattr(held, name) == []:
+                    raise PreferencesError(
+                        f"nothing is left of provider.{name}: one policy allows {getattr(first, name)!r}, "
+                        f"the other {getattr(second, name)!r}"
+                    )
             merged["policy"] = None if held is None else plain_settings(held)
-    if "extra_body" in below and "extra_body" in above:
+    if isinstance(below.get("extra_body"), Mapping) and isinstance(
+        above.get("extra_body"), Mapping
+    ):
         merged["extra_body"] = merged_bodies(below["extra_body"] or {}, above["extra_body"] or {})
     return merged
 

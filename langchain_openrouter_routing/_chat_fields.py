@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from langchain_core.language_models.chat_models import BaseChatModel
@@ -227,9 +227,14 @@ class ChatFields(Connection, BaseChatModel):
         if not options.get("stop"):
             options.pop("stop", None)
         if tools := options.pop("tools", None):
+            if not isinstance(tools, Sequence):
+                raise BadRequestError(f"tools takes a list, got {type(tools).__name__}")
             # A tool's own fields are nobody's business: what it is for the API is its name and schema.
             options["tools"] = [tool_to_wire(tool, strict=None) for tool in tools]
-        body = merged_bodies(body, call.get("extra_body") or {})
+        extra_body = call.get("extra_body") or {}
+        if not isinstance(extra_body, Mapping):
+            raise BadRequestError(f"extra_body takes a dict, got {type(extra_body).__name__}")
+        body = merged_bodies(body, extra_body)
         if body:
             options["extra_body"] = body
         return options

@@ -19,7 +19,6 @@ from langchain_core.messages import (
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from langchain_core.utils.json import parse_partial_json
 
 from openrouter_routing.accumulator import Delta
 from openrouter_routing.completion import Choice, Completion
@@ -101,7 +100,7 @@ def last_chunk(completion: Completion, *, named: bool, with_usage: bool) -> Chat
         fragments = [
             tool_call_chunk(name=None, args=unclosable(call.arguments_json), id=None, index=place)
             for place, call in enumerate(choice.tool_calls)
-            if call.arguments is None and _is_guessed(call.arguments_json)
+            if call.arguments is None
         ]
     message = AIMessageChunk(
         content="",
@@ -114,19 +113,12 @@ def last_chunk(completion: Completion, *, named: bool, with_usage: bool) -> Chat
     return ChatGenerationChunk(message=message, generation_info=_finish_info(message))
 
 
-def _is_guessed(arguments: str) -> bool:
-    """Whether LangChain would make something of arguments that are no JSON object."""
-    try:
-        return parse_partial_json(arguments) is not None
-    except ValueError:
-        return False
-
-
 def unclosable(arguments: str) -> str:
     """Return what to append to unreadable arguments so that LangChain does not read them either.
 
-    It completes the arguments of a stream that broke off with its best guess, which would then be executed. Behind a
-    bracket that closes nothing it gives up, and the call is an invalid one, as it is in an answer that came whole.
+    It completes the arguments of a stream that broke off with its best guess, which would then be executed, and looks
+    for it in time that grows with the square of their length. Behind a bracket that closes nothing it gives up at once,
+    and the call is an invalid one, as it is in an answer that came whole.
 
     Args:
         arguments: The arguments as they came: no JSON object.

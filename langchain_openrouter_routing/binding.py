@@ -16,6 +16,7 @@ from langchain_core.runnables import Runnable
 from langchain_core.runnables.base import RunnableBinding
 
 from langchain_openrouter_routing._arguments import MERGED, merged_arguments
+from langchain_openrouter_routing.errors import BadRequestError
 from openrouter_routing.preferences import ProviderPreferences, RoutingPreferences
 from openrouter_routing.settings import merge_headers
 
@@ -69,6 +70,8 @@ class ModelBinding(RunnableBinding[LanguageModelInput, AIMessage]):  # type: ign
         """
         merged = merged_arguments(self.kwargs, kwargs)
         headers = merged.pop("extra_headers", None)
+        if headers is not None and not isinstance(headers, Mapping):
+            raise BadRequestError(f"extra_headers takes a mapping, got {type(headers).__name__}")
         if not headers:
             return self.model_copy(update={"kwargs": merged})
         # They may hold secrets, and a binding's arguments are dumped and shown; a model's headers are not.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -11,7 +11,9 @@ from langchain_core.language_models.base import LangSmithParams
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializable
+from langchain_core.runnables.base import RunnableBinding
+from langchain_core.runnables.utils import AnyConfigurableField
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from langchain_openrouter_routing._chat_fields import ChatFields
@@ -28,6 +30,8 @@ from langchain_openrouter_routing.errors import langchain_errors
 from langchain_openrouter_routing.messages import messages_to_wire
 from langchain_openrouter_routing.profiles import TableProfile, model_profile
 from langchain_openrouter_routing.tools import (
+    Method,
+    Tool,
     is_forced,
     is_structured,
     tool_choice_to_wire,
@@ -37,12 +41,11 @@ from openrouter_routing import __version__
 from openrouter_routing.request import PARAMETERS
 
 if TYPE_CHECKING:
-    from langchain_core.runnables.configurable import RunnableConfigurableFields
-    from langchain_core.runnables.utils import AnyConfigurableField
     from langchain_core.tools import BaseTool
 
-    from langchain_openrouter_routing.binding import ModelBinding
-    from langchain_openrouter_routing.structured import Method
+
+# LangChain resolves the annotations of public methods (`with_fallbacks()` does), so all of their names are real ones.
+Bound = RunnableBinding[LanguageModelInput, AIMessage]
 
 
 class ChatOpenRouter(ChatFields):
@@ -200,7 +203,7 @@ class ChatOpenRouter(ChatFields):
 
     def bind_tools(
         self,
-        tools: Sequence[Mapping[str, Any] | type | Callable[..., Any] | BaseTool],
+        tools: Sequence[Tool],
         *,
         tool_choice: str | bool | Mapping[str, Any] | None = None,
         strict: bool | None = None,
@@ -304,7 +307,7 @@ class ChatOpenRouter(ChatFields):
             return self
         return self.with_routing(require_parameters=True)
 
-    def bind(self, **kwargs: Any) -> ModelBinding:  # type: ignore[override]  # theirs is private
+    def bind(self, **kwargs: Any) -> Bound:  # type: ignore[override]  # theirs is private
         """Return this model with bound arguments, which `bind_tools` and its like keep.
 
         Args:
@@ -319,7 +322,7 @@ class ChatOpenRouter(ChatFields):
 
         return ModelBinding(bound=self, kwargs={}, config={}).bind(**kwargs)
 
-    def with_config(self, config: RunnableConfig | None = None, **kwargs: Any) -> ModelBinding:
+    def with_config(self, config: RunnableConfig | None = None, **kwargs: Any) -> Bound:
         """Return this model with bound config, which `bind_tools` and its like keep.
 
         Args:
@@ -397,7 +400,7 @@ class ChatOpenRouter(ChatFields):
     def get_num_tokens_from_messages(
         self,
         messages: Sequence[BaseMessage],
-        tools: Sequence[Mapping[str, Any] | type | Callable[..., Any] | BaseTool] | None = None,
+        tools: Sequence[Tool] | None = None,
     ) -> int:
         """Estimate the tokens of messages and tools. Exact counts come with every answer.
 
@@ -479,7 +482,7 @@ class ChatOpenRouter(ChatFields):
 
     def configurable_fields(
         self, **kwargs: AnyConfigurableField
-    ) -> RunnableConfigurableFields[LanguageModelInput, AIMessage]:
+    ) -> RunnableSerializable[LanguageModelInput, AIMessage]:
         """Make fields configurable per call, under any of their names.
 
         Args:
@@ -494,7 +497,4 @@ class ChatOpenRouter(ChatFields):
         """
         with langchain_errors():
             named = self._by_field_names(kwargs)
-        return cast(
-            "RunnableConfigurableFields[LanguageModelInput, AIMessage]",
-            super().configurable_fields(**named),
-        )
+        return super().configurable_fields(**named)

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field
 
 from langchain_openrouter_routing._connection import Connection, veil
 from langchain_openrouter_routing.errors import langchain_errors
+from openrouter_routing.operations import refuse_chat_preferences
 
 _AT_ONCE = 8
 """How many batches an async call has in flight."""
@@ -159,6 +160,7 @@ class OpenRouterEmbeddings(Connection, Embeddings):
         ]
 
     def _options(self, input_type: str | None, call: dict[str, Any]) -> dict[str, Any]:
+        refuse_chat_preferences("an embedding model", self._instance_preferences())
         own = {
             "model": self.model,
             "dimensions": self.dimensions,

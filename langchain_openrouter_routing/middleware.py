@@ -22,8 +22,11 @@ from langchain_openrouter_routing._connection import plain_settings
 from langchain_openrouter_routing.binding import ModelBinding
 from langchain_openrouter_routing.errors import langchain_errors
 from openrouter_routing.preferences import RoutingPreferences, preferences_of
+from openrouter_routing.resolution import merge
 
 Preferences = RoutingPreferences | Mapping[str, Any]
+# Where LangChain's runnables keep the one they are around.
+_INNER = ("default", "bound", "runnable")
 Choose = Callable[[ModelRequest[Any]], Preferences | None]
 
 
@@ -153,7 +156,20 @@ class RoutingMiddleware(AgentMiddleware[Any, Any, Any]):
         if isinstance(model, ModelBinding):
             routed = model.bind(routing=plain_settings(preferences))
             return request.override(model=cast("Any", routed))
+        if _leads_to_ours(model):
+            # A runnable of LangChain's around a model of ours hands the settings of a call on.
+            earlier = preferences_of(request.model_settings.get("routing"))
+            routing = plain_settings(merge(earlier, preferences))
+            return request.override(model_settings={**request.model_settings, "routing": routing})
         return request
+
+
+def _leads_to_ours(model: object) -> bool:
+    """Whether a configurable model, one with fallbacks, or another wrapper of LangChain's is around a model of ours."""
+    if isinstance(model, (ChatFields, ModelBinding)):
+        return True
+    held = vars(model) if hasattr(model, "__dict__") else {}
+    return any(_leads_to_ours(held[name]) for name in _INNER if name in held)
 
 
 def _checked(preferences: Preferences | None) -> RoutingPreferences | None:

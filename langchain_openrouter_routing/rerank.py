@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field
 
 from langchain_openrouter_routing._connection import Connection, veil
 from langchain_openrouter_routing.errors import langchain_errors
+from openrouter_routing.operations import refuse_chat_preferences
 from openrouter_routing.vectors import Ranking
 
 
@@ -113,6 +114,7 @@ class OpenRouterRerank(Connection, BaseDocumentCompressor):
         return _ranked(documents, ranking)
 
     def _options(self, call: dict[str, Any]) -> dict[str, Any]:
+        refuse_chat_preferences("a rerank model", self._instance_preferences())
         own: dict[str, Any] = {"model": self.model}
         if self.top_n is not None:
             own["top_n"] = self.top_n

@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.exceptions import OutputParserException
 from langchain_core.language_models import LanguageModelInput
@@ -25,12 +25,11 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel
 
 from langchain_openrouter_routing.errors import BadRequestError
-from langchain_openrouter_routing.tools import tool_to_wire
+from langchain_openrouter_routing.tools import Method, tool_to_wire
 
 if TYPE_CHECKING:
     from langchain_openrouter_routing.chat_model import ChatOpenRouter
 
-Method = Literal["json_schema", "function_calling", "json_mode"]
 Schema = Mapping[str, Any] | type
 Structured = Runnable[LanguageModelInput, dict[str, Any] | BaseModel]
 
@@ -252,7 +251,7 @@ def _refuse(message: AIMessage, needs_call: bool) -> None:
 def _refuse_broken_json(message: AIMessage) -> None:
     try:
         parse_json_markdown(str(message.text), parser=_read_strictly)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StructuredOutputError(
             f"the answer is not a whole JSON document ({error}); the raw answer is in .raw",
             raw=message,
@@ -261,8 +260,8 @@ def _refuse_broken_json(message: AIMessage) -> None:
 
 
 def _read_strictly(text: str) -> Any:
-    # Line breaks inside texts are read, as the parsers behind this do.
-    return json.loads(text, strict=False)
+    # As the parsers behind this do, it reads line breaks inside texts, and lets words follow the document.
+    return json.JSONDecoder(strict=False).raw_decode(text.strip())[0]
 
 
 def _nothing(_: object) -> None:

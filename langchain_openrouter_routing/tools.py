@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
+from langchain_core.runnables import Runnable
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from langchain_openrouter_routing.errors import BadRequestError
 
-if TYPE_CHECKING:
-    from langchain_core.tools import BaseTool
+Method = Literal["json_schema", "function_calling", "json_mode"]
+"""How a structured answer is asked for."""
+_DESCRIBED = frozenset(("name", "title", "function"))
+Tool = Mapping[str, Any] | type | Callable[..., Any] | Runnable[Any, Any]
+"""A tool as users write it; LangChain's own, `BaseTool`, are runnables."""
 
 
-def tool_to_wire(
-    tool: Mapping[str, Any] | type | Callable[..., Any] | BaseTool, *, strict: bool | None
-) -> dict[str, Any]:
+def tool_to_wire(tool: Tool, *, strict: bool | None) -> dict[str, Any]:
     """Return a tool as the API takes it.
 
     Args:
@@ -23,18 +25,35 @@ def tool_to_wire(
             which is handed on as it is.
         strict: Whether arguments must follow the schema exactly.
 
+    Raises:
+        BadRequestError: It is no tool.
+
     Example:
         >>> tool_to_wire({"type": "openrouter:web_search"}, strict=None)
         {'type': 'openrouter:web_search'}
     """
+    if isinstance(tool, Mapping):
+        # In the wire's form already; nothing to do, and done with every call.
+        if strict is None and tool.get("type") == "function" and "function" in tool:
+            return dict(tool)
+        # Tools of the server's own, and whatever the API will know next; "object" is a bare JSON schema.
+        kind = tool.get("type")
+        if "input_schema" not in tool and (
+            kind not in (None, "function", "object") or not _DESCRIBED & tool.keys()
+        ):
+            return dict(tool)
+    try:
+        return _converted(tool, strict=strict)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise BadRequestError(f"{tool!r:.200} is no tool: {error}") from None
+
+
+def _converted(tool: Tool, *, strict: bool | None) -> dict[str, Any]:
     if not isinstance(tool, Mapping):
-        wire = convert_to_openai_tool(tool, strict=strict)
+        wire = convert_to_openai_tool(tool, strict=strict)  # type: ignore[arg-type]
         extras = getattr(tool, "extras", None)
         cache_control = extras.get("cache_control") if isinstance(extras, Mapping) else None
         return {**wire, "cache_control": cache_control} if cache_control else wire
-    # "object" is a bare JSON schema; every other type but a function's is a tool of the server's own.
-    if tool.get("type") not in (None, "function", "object") and "input_schema" not in tool:
-        return dict(tool)
     described = {name: value for name, value in tool.items() if name != "cache_control"}
     wire = convert_to_openai_tool(described, strict=strict)
     if "cache_control" in tool:

@@ -62,7 +62,8 @@ def read_response(completion: Completion, delta: str | None = None) -> ChatRespo
         )
     except (ValueError, TypeError) as error:
         raise _unreadable(completion, f"does not fit LlamaIndex's types: {error}") from error
-    if choice is not None and (choice.images or choice.audio) and not response.message.blocks:
+    media = choice is not None and (choice.images or (choice.audio and choice.audio.get("data")))
+    if media and not response.message.blocks:
         raise _unreadable(completion, "is an image or a sound that cannot be read")
     if choice is not None and not response.message.blocks:
         response.message.blocks = [TextBlock(text="")]
@@ -121,7 +122,7 @@ def _blocks(choice: Choice, reasoning_tokens: int | None) -> list[ContentBlock]:
                 else {},
             )
         )
-    if text := choice.text or choice.refusal:
+    if text := choice.text or choice.refusal or _transcript(choice.audio):
         blocks.append(TextBlock(text=text))
     blocks.extend(_images(choice.images))
     blocks.extend(_audio(choice.audio or {}))
@@ -155,6 +156,12 @@ def tool_call_to_wire(call_id: str | None, name: str, arguments: str) -> Json:
     return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
+def _transcript(audio: Mapping[str, Any] | None) -> str:
+    """Return what was said in a sound that came without its data."""
+    told = audio.get("transcript") if audio and not audio.get("data") else None
+    return told if isinstance(told, str) else ""
+
+
 def _images(images: list[Json]) -> list[ImageBlock]:
     """Return the images that are any; what is no image is still in `raw`, and the text beside it was paid for."""
     blocks = []
@@ -183,7 +190,8 @@ def _audio(audio: Mapping[str, Any]) -> list[AudioBlock]:
     if not isinstance(data, str) or not data:
         return []
     try:
-        content = base64.b64decode(data, validate=True)
+        # Base64 may come in lines.
+        content = base64.b64decode("".join(data.split()), validate=True)
     except binascii.Error:
         return []
     return [AudioBlock(audio=content, format=kind if isinstance(kind, str) else None)]

@@ -85,7 +85,6 @@ _BY_STATUS: dict[int, type[errors.OpenRouterError]] = {
 
 # Older answers say in words alone what newer ones say in `availability` and `error_type`.
 _BY_WORDS: tuple[tuple[re.Pattern[str], type[errors.OpenRouterError]], ...] = (
-    (UNKNOWN_ITEM, errors.BadRequestError),
     (
         re.compile(r"no (endpoints|allowed providers)|data policy", re.IGNORECASE),
         errors.NoEndpointsError,
@@ -177,7 +176,10 @@ def error_class(
     if by_status in (errors.BadRequestError, errors.ModelNotFoundError):
         if not names_model:
             return errors.BadRequestError
-        words = f"{error.get('message')} {metadata.get('raw') or ''}"
+        words = str(error.get("message"))
+        # Only of this is the provider's own text, which may quote anybody's words, asked.
+        if UNKNOWN_ITEM.search(f"{words} {metadata.get('raw')}"):
+            return errors.BadRequestError
         return next((cls for pattern, cls in _BY_WORDS if pattern.search(words)), by_status)
     if by_status is not None:
         return by_status

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, mod
 from openrouter_routing import _vocabulary as vocabulary
 from openrouter_routing.providers import known_providers, meant_provider, provider_slug
 
-_PLAIN_NUMBER = re.compile(r"\d+(\.\d+)?|\.\d+")
+_PLAIN_NUMBER = re.compile(r"(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
 
 class StrictModel(BaseModel):

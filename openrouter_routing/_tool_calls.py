@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 _UNREADABLE = "invalid_arguments"
 """The name under which arguments that are no JSON object go back to the provider."""
@@ -216,6 +216,17 @@ def read_tool_calls(calls: object, generation_id: str | None) -> list[ToolCall]:
     return read
 
 
+def _read_leniently(text: str) -> Any:
+    """Read JSON with line breaks inside its texts, which is no JSON, but no riddle either; None where it is one."""
+    try:
+        parsed = json.loads(text, strict=False)
+        # What cannot be written again, such as half a character, could not be sent with the next turn.
+        to_json(parsed)
+    except (ValueError, RecursionError):
+        return None
+    return parsed
+
+
 def replayable_arguments(text: str) -> str:
     r"""Return the arguments of an earlier call as providers take them back: a JSON object, whatever they were.
 
@@ -230,9 +241,9 @@ def replayable_arguments(text: str) -> str:
     if parsed is None:
         return json.dumps({_UNREADABLE: text}, ensure_ascii=False)
     try:
-        return text if isinstance(json.loads(text), dict) else "{}"
+        return text if isinstance(from_json(text), dict) else "{}"
     except ValueError:
-        return json.dumps(parsed, ensure_ascii=False)
+        return json.dumps(parsed, ensure_ascii=False) if parsed else "{}"
 
 
 def parse_arguments(text: str) -> tuple[dict[str, Any] | None, str | None]:
@@ -250,10 +261,11 @@ def parse_arguments(text: str) -> tuple[dict[str, Any] | None, str | None]:
     if not text.strip():
         return {}, None
     try:
-        # Line breaks inside texts are no JSON, but no riddle either.
-        parsed = json.loads(text, strict=False)
+        parsed = from_json(text)
     except ValueError as error:
-        return None, f"the arguments are not JSON: {error}"
+        parsed = _read_leniently(text)
+        if parsed is None:
+            return None, f"the arguments are not JSON: {error}"
     if parsed is None:
         return {}, None
     if isinstance(parsed, dict):

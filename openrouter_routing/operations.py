@@ -156,7 +156,7 @@ def _vector_call(
 ) -> Call:
     """Prepare a request to an API that takes, of the preferences, `provider` and `user` alone."""
     read = read_options(options, also=also)
-    refuse_chat_preferences(path, read.preferences, defaults.instance)
+    refuse_chat_preferences(path, read.preferences)
     if read.parameters:
         raise errors.BadRequestError(f"{path} does not take {', '.join(read.parameters)}")
     preferences, policy = effective_preferences(
@@ -167,7 +167,7 @@ def _vector_call(
         call_policy=read.policy,
     )
     wire = body_fields(preferences)
-    # A block is set for the chat models in it, too: what embeddings cannot use of it is not meant for them.
+    # A block, and a client, is there for chat too: what embeddings cannot use of its preferences is not meant for them.
     taken: Json = {name: wire[name] for name in ("provider", "user") if name in wire}
     settings = defaults.settings
     return prepare(
@@ -179,26 +179,25 @@ def _vector_call(
     )
 
 
-def refuse_chat_preferences(what: str, *said: RoutingPreferences) -> None:
+def refuse_chat_preferences(what: str, preferences: RoutingPreferences) -> None:
     """Refuse preferences that only chat requests can carry, where they were said of another request itself.
 
     Args:
         what: The request, for the message.
-        *said: What the call and the object that makes it say.
+        preferences: What was said of it.
 
     Raises:
         PreferencesError: One of them is set.
     """
-    for preferences in said:
-        unfit = [
-            path
-            for path, value in preferences.settings().items()
-            if value is not None and path.partition(".")[0] not in _VECTOR_PREFERENCES
-        ]
-        if unfit:
-            raise errors.PreferencesError(
-                f"{what} does not take {', '.join(unfit)}: of the preferences it knows provider and user"
-            )
+    unfit = [
+        path
+        for path, value in preferences.settings().items()
+        if value is not None and path.partition(".")[0] not in _VECTOR_PREFERENCES
+    ]
+    if unfit:
+        raise errors.PreferencesError(
+            f"{what} does not take {', '.join(unfit)}: of the preferences it knows provider and user"
+        )
 
 
 def models(defaults: Defaults) -> Operation[list[Json]]:

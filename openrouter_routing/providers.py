@@ -181,13 +181,11 @@ _NICKNAMES: Mapping[str, str] = {
     "aistudio": "google-ai-studio",
     "aws": "amazon-bedrock",
     "awsbedrock": "amazon-bedrock",
+    "bedrock": "amazon-bedrock",
     "claude": "anthropic",
-    "gcp": "google-vertex",
-    "gemini": "google-ai-studio",
-    "microsoft": "azure",
+    "vertex": "google-vertex",
     "vertexai": "google-vertex",
 }
-_SHORTEST_WORD = 4
 
 # Anthropic's platform on AWS is listed both on its own and as a variant of Amazon Bedrock, so
 # neither "the same" nor "another one" would be safe to claim.
@@ -234,7 +232,7 @@ def provider_slug(name: str) -> str | None:
 
 
 def meant_provider(name: str) -> str | None:
-    """Find the slug that was probably meant by a name nobody has: a nickname, or one word of a longer slug.
+    """Find the slug that is meant by what people call a provider.
 
     Args:
         name: A name that `provider_slug` does not know.
@@ -243,11 +241,7 @@ def meant_provider(name: str) -> str | None:
         >>> meant_provider("bedrock"), meant_provider("AWS"), meant_provider("a-new-cloud")
         ('amazon-bedrock', 'amazon-bedrock', None)
     """
-    key = _key(name.partition("/")[0])
-    if key in _NICKNAMES:
-        return _NICKNAMES[key]
-    with_word = [slug for slug in _table.names if key in slug.split("-")]
-    return with_word[0] if len(with_word) == 1 and len(key) >= _SHORTEST_WORD else None
+    return _NICKNAMES.get(_key(name.partition("/")[0]))
 
 
 def same_provider(a: str, b: str) -> bool | None:

@@ -403,3 +403,16 @@ def test_keys_are_taken_out_of_messages_and_words_are_not() -> None:
         redact("a task-specific, disk-encrypted risk-assessment")
         == "a task-specific, disk-encrypted risk-assessment"
     )
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "Invalid value: 'data policy text from the user'",
+        "tools.0: model X not found in enum",
+        "Your messages mention context window; invalid temperature",
+    ],
+)
+def test_what_a_provider_quotes_decides_nothing(server: ScriptedServer, raw: str) -> None:
+    play(server, "http", 400, {"message": "Provider returned error", "metadata": {"raw": raw}})
+    assert type(ask("sync", server).failure) is errors.BadRequestError

@@ -224,7 +224,8 @@ def test_so_is_a_service_tier(tier: str, meant: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "provider", ["a-provider-of-next-year", "deepinfra/new-variant", "xyzzy", "cohere-2"]
+    "provider",
+    ["a-provider-of-next-year", "deepinfra/new-variant", "xyzzy", "cohere-2", "cloud", "microsoft"],
 )
 def test_new_providers_pass(provider: str) -> None:
     assert ProviderPreferences(order=[provider]).order == [provider]
@@ -343,3 +344,8 @@ def test_preferences_show_what_was_set_and_nothing_else() -> None:
         == "RoutingPreferences(provider=ProviderPreferences(order=['openai'], zdr=None))"
     )
     assert repr(ProviderPreferences()) == "ProviderPreferences()"
+
+
+@pytest.mark.parametrize("price", ["1e-05", "1.5E-7", "2.", ".5"])
+def test_prices_may_be_written_as_numbers_are(price: str) -> None:
+    assert MaxPrice(prompt=price).to_wire() == {"prompt": price}

@@ -178,3 +178,11 @@ def test_a_streamed_null_is_no_arguments_and_a_null_inside_them_is_one() -> None
 def test_what_goes_back_to_a_provider_is_a_json_object(text: str, replayed: str) -> None:
     assert replayable_arguments(text) == replayed
     assert isinstance(json.loads(replayed), dict)
+
+
+@pytest.mark.parametrize("text", ['{"a":' + "[" * 200_000, "[" * 200_000, '{"a": "\\ud83d"}'])
+def test_arguments_that_cannot_be_read_or_written_again_are_unreadable(text: str) -> None:
+    arguments, error = parse_arguments(text)
+    assert arguments is None
+    assert error
+    assert json.loads(replayable_arguments(text)) == {"invalid_arguments": text}

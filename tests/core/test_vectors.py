@@ -72,13 +72,10 @@ CHAT_ONLY = {
 
 
 @pytest.mark.parametrize("name", CHAT_ONLY)
-@pytest.mark.parametrize("layer", ["call", "client"])
-def test_what_only_chat_can_carry_is_an_error(
-    server: ScriptedServer, name: str, layer: str
+def test_what_only_chat_can_carry_is_an_error_of_the_call(
+    server: ScriptedServer, name: str
 ) -> None:
-    said = {name: CHAT_ONLY[name]}
-    own = client(server, routing=said if layer == "client" else None)
-    call = said if layer == "call" else {}
+    own, call = client(server), {name: CHAT_ONLY[name]}
     for path, ask in (
         ("/embeddings", lambda: own.embeddings(["a"], model="x/y", **call)),
         ("/rerank", lambda: own.rerank("q", ["a"], model="x/y", **call)),
@@ -88,10 +85,13 @@ def test_what_only_chat_can_carry_is_an_error(
     assert server.requests == []
 
 
-def test_a_block_that_was_set_for_chat_models_does_not_disturb(server: ScriptedServer) -> None:
+def test_a_block_and_a_client_that_are_there_for_chat_too_do_not_disturb(
+    server: ScriptedServer,
+) -> None:
     server.play(vectors([0.5]))
+    own = client(server, routing={"session_id": "s"})
     with routing(models=["z/w"], zdr=True, user="ada"):
-        client(server).embeddings(["a"], model="x/y")
+        own.embeddings(["a"], model="x/y")
     body = server.requests[0].json
     assert body == {"model": "x/y", "input": ["a"], "provider": {"zdr": True}, "user": "ada"}
 

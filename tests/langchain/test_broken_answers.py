@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages.ai import add_ai_message_chunks
 from pydantic import BaseModel
 
 from langchain_openrouter_routing import ChatOpenRouter, StructuredOutputError
@@ -199,3 +201,40 @@ def test_a_structured_model_can_be_pickled(
 def test_chunks_stay_langchains_own(emulator: Emulator, make_model: MakeModel) -> None:
     emulator.script([body(calling(HALF), "length")])
     assert {type(chunk) for chunk in make_model().stream("x")} == {AIMessageChunk}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"name": "Bern", "people": 1} Hope this helps!',
+        'Here:\n```json\n{"name": "Bern", "people": 1}\n```\nBye',
+    ],
+)
+@pytest.mark.parametrize("method", ["json_schema", "json_mode"])
+def test_words_may_follow_a_whole_structure(
+    emulator: Emulator, make_model: MakeModel, method: Any, text: str
+) -> None:
+    emulator.script([body({"content": text})])
+    model = make_model().with_structured_output(City, method=method)
+    assert model.invoke("x") == City(name="Bern", people=1)
+
+
+def test_a_long_text_that_is_no_json_is_given_up_at_once(
+    emulator: Emulator, make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from langchain_core.utils import json as theirs
+
+    tried: list[int] = []
+
+    def loads(text: str, **options: Any) -> Any:
+        tried.append(len(text))
+        return json.loads(text, **options)
+
+    emulator.script([body(calling('{"code": ' + "def f(x): " * 500))])
+    chunks = list(make_model().stream("x"))
+    monkeypatch.setattr(
+        theirs, "json", SimpleNamespace(loads=loads, JSONDecodeError=json.JSONDecodeError)
+    )
+    merged = add_ai_message_chunks(*chunks)  # type: ignore[arg-type]
+    assert merged.tool_calls == []
+    assert len(tried) < 10

@@ -24,6 +24,7 @@ from langchain_openrouter_routing.errors import BadRequestError, PreferencesErro
 from openrouter_routing import ProviderPreferences, RoutingPreferences, routing
 from openrouter_routing.emulator import Emulator
 from tests.langchain.conftest import MakeModel
+from tests.scripted_server import answer
 
 WANTED = {"order": ["azure"], "allow_fallbacks": False}
 
@@ -455,3 +456,32 @@ def test_bound_headers_travel_and_stay_hidden(emulator: Emulator, make_model: Ma
         assert emulator.requests[-1].headers["x-first"] == "1"
     bound.invoke("x", extra_headers={"X-Key": "other"})
     assert emulator.requests[-1].headers["x-key"] == "other"
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        ({"tools": ["x"]}, "is no tool"),
+        ({"tools": 5}, "tools takes a list"),
+        ({"extra_body": "abc"}, "extra_body takes a dict"),
+        ({"extra_headers": "abc"}, "extra_headers takes a mapping"),
+    ],
+)
+def test_mistakes_of_a_call_are_errors_of_ours(
+    make_model: MakeModel, call: dict[str, Any], says: str
+) -> None:
+    for ask in (make_model().invoke, lambda text, **said: make_model().bind(**said).invoke(text)):
+        with pytest.raises(BadRequestError, match=says):
+            ask("x", **call)
+
+
+def test_a_new_kind_of_tool_is_handed_on(emulator: Emulator, make_model: MakeModel) -> None:
+    emulator.script([answer("Bern.")])
+    make_model().invoke("x", tools=[{"google_search": {}}])
+    assert emulator.requests[0].json["tools"] == [{"google_search": {}}]
+
+
+def test_policies_that_leave_nobody_say_so(make_model: MakeModel) -> None:
+    bound = make_model().bind(policy={"only": ["openai"]})
+    with pytest.raises(PreferencesError, match=r"one policy allows .'openai'., the other .'groq'."):
+        bound.invoke("x", policy={"only": ["groq"]})

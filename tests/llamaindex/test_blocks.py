@@ -420,6 +420,17 @@ def test_a_text_survives_what_cannot_be_read_beside_it(
     assert response.raw["choices"][0]["message"].items() >= unreadable.items()
 
 
+def test_a_sound_may_come_in_lines_or_as_its_transcript_alone(
+    llm: OpenRouter, server: ScriptedServer
+) -> None:
+    lines = base64.encodebytes(b"sound" * 40).decode()
+    server.respond(lambda _: whole({"content": None, "audio": {"data": lines, "format": "wav"}}))
+    (block,) = llm.chat([ChatMessage(content="Hi")]).message.blocks
+    assert isinstance(block, AudioBlock)
+    server.respond(lambda _: whole({"content": None, "audio": {"id": "a", "transcript": "Bern."}}))
+    assert llm.chat([ChatMessage(content="Hi")]).message.content == "Bern."
+
+
 @pytest.mark.parametrize(
     "content",
     [
