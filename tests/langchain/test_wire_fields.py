@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from langchain_openrouter_routing import ChatOpenRouter
+from langchain_openrouter_routing import ChatOpenRouter, OpenRouterEmbeddings, OpenRouterRerank
 from openrouter_routing.emulator import Emulator, RecordedRequest
+from openrouter_routing.preferences import PROVIDER_FIELDS as PROVIDER_NAMES
 from tests.scripted_server import answer
 from tests.wire_fields import (
     METADATA,
@@ -114,3 +115,9 @@ def test_a_routing_value_sends_the_field(emulator: Emulator, field: WireField) -
 def test_nothing_set_sends_nothing(emulator: Emulator, how: str) -> None:
     send(how, ChatOpenRouter(**fields(emulator)))
     assert sent_beside_the_prompt(emulator.requests[-1].json) == {}
+
+
+@pytest.mark.parametrize("made", [ChatOpenRouter, OpenRouterEmbeddings, OpenRouterRerank])
+def test_every_provider_field_is_a_field_here_too(made: Any) -> None:
+    assert set(PROVIDER_NAMES) <= made.model_fields.keys()
+    assert {field.name for field in PROVIDER_FIELDS} == set(PROVIDER_NAMES)
