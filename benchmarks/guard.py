@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks.cases import CASES, Case
 from benchmarks.document import write_numbers
 from benchmarks.instructions import (
+    PROCESSES,
     CountingWorker,
     ValgrindMissingError,
     check_valgrind,
@@ -85,7 +86,7 @@ def count_all(python: str) -> Counts:
 
 def _count(case: Case, started: list[CountingWorker]) -> dict[str, float]:
     taking_part = [worker for worker in started if case.name in worker.cases]
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(PROCESSES) as pool:
         counted = pool.map(lambda worker: worker.count(case, REPEATS[case.name]), taking_part)
         return dict(zip([worker.name for worker in taking_part], counted, strict=True))
 

@@ -19,7 +19,7 @@ from benchmarks.cases import IMPORTS, Case
 from benchmarks.rounds import ROOT, Worker, benchmark_environment, served
 
 _TOTAL = re.compile(r"^(?:totals|summary): (\d+)", re.MULTILINE)
-_PROCESSES = 2
+PROCESSES = 2
 """How many processes count at once: they slow each other down, but not their counts."""
 
 
@@ -76,7 +76,7 @@ def counting_workers(python: str, names: Iterable[str]) -> Iterator[list[Countin
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         address = stack.enter_context(served(python))
-        pool = stack.enter_context(ThreadPoolExecutor(_PROCESSES))
+        pool = stack.enter_context(ThreadPoolExecutor(PROCESSES))
         started = list(pool.map(lambda name: CountingWorker(python, name, address, folder), names))
         for worker in started:
             stack.callback(worker.close)
@@ -85,7 +85,7 @@ def counting_workers(python: str, names: Iterable[str]) -> Iterator[list[Countin
 
 def count_imports(python: str, names: Iterable[str]) -> dict[str, float]:
     """Count importing and constructing, without the start of the interpreter."""
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(_PROCESSES) as pool:
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(PROCESSES) as pool:
 
         def count(name: str) -> float:
             out = Path(folder) / f"{name.replace(' ', '-')}.out"

@@ -13,6 +13,7 @@ from openrouter_routing.preferences import (
     RoutingPreferences,
     preferences_of,
 )
+from openrouter_routing.request import merged_bodies
 from openrouter_routing.resolution import combine_policies, merge, policy_of
 
 ALIASES = {**Connection.aliases, "stop_sequences": "stop"}
@@ -81,14 +82,3 @@ def merged_arguments(bound: Mapping[str, Any], call: Mapping[str, Any]) -> dict[
 def _preferences(said: Mapping[str, Any]) -> RoutingPreferences:
     fields = {name: said[name] for name in _PREFERENCES if name in said}
     return preferences_of(fields.pop("routing", None), **fields)
-
-
-def merged_bodies(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge two `extra_body` values; their `provider` objects merge field by field."""
-    merged = {**below, **above}
-    providers = [
-        body["provider"] for body in (below, above) if isinstance(body.get("provider"), Mapping)
-    ]
-    if len(providers) == 2:
-        merged["provider"] = {**providers[0], **providers[1]}
-    return merged

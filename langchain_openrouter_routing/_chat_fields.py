@@ -12,7 +12,6 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_
 from langchain_openrouter_routing._arguments import (
     ALIASES,
     merged_arguments,
-    merged_bodies,
     named_arguments,
 )
 from langchain_openrouter_routing._connection import (
@@ -31,7 +30,7 @@ from openrouter_routing.preferences import (
     preferences_of,
 )
 from openrouter_routing.reasoning_options import Reasoning, check_reasoning
-from openrouter_routing.request import OPTIONS, PARAMETERS, check_fallbacks
+from openrouter_routing.request import OPTIONS, PARAMETERS, check_fallbacks, merged_bodies
 from openrouter_routing.resolution import merge
 from openrouter_routing.settings import hide_secrets
 

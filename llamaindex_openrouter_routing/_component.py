@@ -17,6 +17,7 @@ from openrouter_routing.preferences import (
     RoutingPreferences,
     preferences_of,
 )
+from openrouter_routing.request import merged_bodies
 from openrouter_routing.resolution import combine_policies, merge, policy_of
 from openrouter_routing.settings import OnViolation, Secret, as_secret
 
@@ -232,12 +233,10 @@ class RoutedComponent(BaseComponent):
         """Add this component's extra body below the one of the call."""
         if not self.extra_body:
             return options
-        extra = options.get("extra_body") or {}
-        merged = {**self.extra_body, **extra}
-        held, given = self.extra_body.get("provider"), extra.get("provider")
-        if isinstance(held, Mapping) and isinstance(given, Mapping):
-            merged["provider"] = {**held, **given}
-        return {**options, "extra_body": merged}
+        return {
+            **options,
+            "extra_body": merged_bodies(self.extra_body, options.get("extra_body") or {}),
+        }
 
     def __getstate__(self) -> dict[str, Any]:
         # LlamaIndex takes what cannot be pickled out of the state, which is the object's own dict: a copy's, here. A

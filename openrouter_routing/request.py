@@ -199,6 +199,17 @@ def merge_extra_body(
     return merged
 
 
+def merged_bodies(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge two `extra_body` values; their `provider` objects merge field by field."""
+    merged = {**below, **above}
+    providers = [
+        body["provider"] for body in (below, above) if isinstance(body.get("provider"), Mapping)
+    ]
+    if len(providers) == 2:
+        merged["provider"] = {**providers[0], **providers[1]}
+    return merged
+
+
 def as_sent(preferences: RoutingPreferences, extra_body: Mapping[str, Any]) -> RoutingPreferences:
     """Return the preferences as `extra_body` left them: what an answer is held against, and what errors tell.
 

@@ -6,12 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+from openrouter_routing._vocabulary import SERVICE_TIERS
 from openrouter_routing.emulator._errors import ServiceError
 from openrouter_routing.emulator._recording import RecordedRequest
 from openrouter_routing.emulator._service import Settings
 
 _ROLES = ("system", "developer", "user", "assistant", "tool")
-_TIERS = ("auto", "default", "fast", "flex", "priority", "scale", "ultrafast")
+_TIERS = tuple(sorted(SERVICE_TIERS))
 _EFFORTS = ("max", "xhigh", "high", "medium", "low", "minimal", "none")
 _RANGES: Mapping[str, tuple[float, float]] = {
     "temperature": (0, 2),
