@@ -230,10 +230,7 @@ class ChatFields(Connection, BaseChatModel):
                 raise BadRequestError(f"tools takes a list, got {type(tools).__name__}")
             # A tool's own fields are nobody's business: what it is for the API is its name and schema.
             options["tools"] = [tool_to_wire(tool, strict=None) for tool in tools]
-        extra_body = call.get("extra_body") or {}
-        if not isinstance(extra_body, Mapping):
-            raise BadRequestError(f"extra_body takes a dict, got {type(extra_body).__name__}")
-        body = merged_bodies(body, extra_body)
+        body = merged_bodies(body, call.get("extra_body") or {})
         if body:
             options["extra_body"] = body
         return options

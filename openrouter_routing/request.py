@@ -200,7 +200,14 @@ def merge_extra_body(
 
 
 def merged_bodies(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge two `extra_body` values; their `provider` objects merge field by field."""
+    """Merge two `extra_body` values; their `provider` objects merge field by field.
+
+    Raises:
+        BadRequestError: One is no mapping.
+    """
+    for body in (below, above):
+        if not isinstance(body, Mapping):
+            raise BadRequestError(f"extra_body takes a dict, got {type(body).__name__}")
     merged = {**below, **above}
     providers = [
         body["provider"] for body in (below, above) if isinstance(body.get("provider"), Mapping)
