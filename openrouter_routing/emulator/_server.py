@@ -24,6 +24,9 @@ from openrouter_routing.emulator._service import Service, Settings
 _log = logging.getLogger("openrouter_routing.emulator")
 _HOST = "127.0.0.1"
 _STOP_SECONDS = 5.0
+_IDLE_SECONDS = 120
+"""Longer than any client keeps a connection that it does not use: who closes it first must not be the server,
+or a request that is just being sent is lost with it."""
 
 
 class PortInUseError(OSError):
@@ -271,6 +274,7 @@ class _Running:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=1,
+            timeout_keep_alive=_IDLE_SECONDS,
         )
         self._server = _Server(config, self._ready)
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -1,7 +1,10 @@
+import contextlib
+import http.client
 import json
 import logging
 import os
 import pickle
+import select
 import socket
 import subprocess
 import sys
@@ -46,6 +49,21 @@ def test_a_port_in_use_is_an_error_that_offers_another() -> None:
         assert caught.value.port == emulator.port
         with Emulator(port=caught.value.free) as other:
             assert other.port == caught.value.free
+
+
+def test_a_connection_that_is_not_used_stays_open() -> None:
+    # uvicorn closes it after 5 s, just when httpx's own pool lets go of it: a request sent then would be lost.
+    with Emulator() as emulator:
+        connection = http.client.HTTPConnection("127.0.0.1", emulator.port)
+        with contextlib.closing(connection):
+            connection.request("GET", "/api/v1/models", headers=KEY)
+            connection.getresponse().read()
+            kept = connection.sock
+            assert kept is not None
+            assert not select.select([kept], [], [], 5.5)[0], "the server closed it"
+            connection.request("GET", "/api/v1/models", headers=KEY)
+            assert connection.getresponse().status == 200
+            assert connection.sock is kept
 
 
 def test_it_stops_while_a_client_hangs_on() -> None:
