@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from openrouter_routing._call import effective_preferences
 from openrouter_routing.client import OpenRouterClient
-from openrouter_routing.request import build_body, read_options
+from openrouter_routing.operations import chat_body, effective_preferences
+from openrouter_routing.request import read_options
 
 _NO_MESSAGES = [{"role": "user", "content": ""}]
 
@@ -31,21 +31,8 @@ def request_key(client: OpenRouterClient, options: Mapping[str, Any], **more: An
     """
     defaults = client.defaults
     read = read_options(options)
-    preferences, policy = effective_preferences(
-        instance=defaults.instance,
-        policy=defaults.policy,
-        environment=defaults.environment,
-        call=read.preferences,
-        call_policy=read.policy,
-    )
-    body = build_body(
-        model=read.model,
-        messages=_NO_MESSAGES,
-        parameters=read.parameters,
-        preferences=preferences,
-        extra_body=read.extra_body,
-        policy=policy,
-    )
+    preferences, policy = effective_preferences(defaults, read)
+    body = chat_body(read, _NO_MESSAGES, preferences, policy)
     del body["messages"]
     settings = defaults.settings
     headers = {

@@ -6,8 +6,8 @@ Everything here is plain functions of bytes and dicts, used by the sync and the 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
@@ -24,13 +24,10 @@ from openrouter_routing._failures import (
 )
 from openrouter_routing._warning import warn
 from openrouter_routing.completion import Completion, read_completion
-from openrouter_routing.preferences import NO_PREFERENCES, ProviderPreferences, RoutingPreferences
+from openrouter_routing.preferences import NO_PREFERENCES, RoutingPreferences
 from openrouter_routing.recording import RouteLog, current_logs
-from openrouter_routing.request import as_sent, build_body, read_options, routing_headers
-from openrouter_routing.resolution import Layer, combine_policies, resolve
 from openrouter_routing.route import Route
-from openrouter_routing.scope import current_scope
-from openrouter_routing.settings import ClientSettings, HiddenHeaders, merge_headers
+from openrouter_routing.settings import ClientSettings, HiddenHeaders
 from openrouter_routing.violations import (
     find_model_violation,
     find_violation,
@@ -322,81 +319,6 @@ class Call:
             generation_id=response.headers.get("x-generation-id"),
             response=_without_request(response, content),
         )
-
-
-def prepare_chat(
-    settings: ClientSettings,
-    messages: Sequence[Mapping[str, Any]],
-    options: Mapping[str, Any],
-    *,
-    instance: RoutingPreferences = NO_PREFERENCES,
-    policy: ProviderPreferences | None = None,
-    environment: RoutingPreferences = NO_PREFERENCES,
-    stream: bool = False,
-) -> Call:
-    """Check, resolve and encode a chat request. The enclosing scopes and logs are read here, once.
-
-    Args:
-        settings: How to send it.
-        messages: Wire messages.
-        options: The keywords of the call.
-        instance: The preferences of the client or model.
-        policy: What nothing below may loosen.
-        environment: The preferences the environment names.
-        stream: Whether to stream.
-
-    Raises:
-        BadRequestError: Something in it is malformed; nothing is sent.
-        AuthenticationError: There is no key.
-    """
-    read = read_options(options)
-    preferences, policy = effective_preferences(
-        instance=instance,
-        policy=policy,
-        environment=environment,
-        call=read.preferences,
-        call_policy=read.policy,
-    )
-    body = build_body(
-        model=read.model,
-        messages=messages,
-        parameters=read.parameters,
-        preferences=preferences,
-        extra_body=read.extra_body,
-        policy=policy,
-        stream=stream,
-    )
-    return prepare(
-        replace(settings, **read.transport) if read.transport else settings,
-        "/chat/completions",
-        body,
-        preferences=as_sent(preferences, read.extra_body) if read.extra_body else preferences,
-        extra_headers=merge_headers(routing_headers(preferences), read.extra_headers),
-    )
-
-
-def effective_preferences(
-    *,
-    instance: RoutingPreferences = NO_PREFERENCES,
-    policy: ProviderPreferences | None = None,
-    environment: RoutingPreferences = NO_PREFERENCES,
-    call: RoutingPreferences = NO_PREFERENCES,
-    call_policy: ProviderPreferences | None = None,
-) -> tuple[RoutingPreferences, ProviderPreferences | None]:
-    """Resolve what one call would send, with the enclosing `routing()` blocks as they are now.
-
-    Returns:
-        The resolved preferences, and the policy they were held to.
-    """
-    scope = current_scope()
-    policy = combine_policies(combine_policies(policy, scope.policy), call_policy)
-    layers = (
-        Layer("environment", environment),
-        Layer("instance", instance),
-        Layer("scope", scope.preferences),
-        Layer("call", call),
-    )
-    return resolve(layers, policy), policy
 
 
 def prepare(

@@ -147,7 +147,8 @@ class OpenRouterClient(_Client):
         from openrouter_routing.streams import ChatStream
 
         hide_secrets(options)
-        return ChatStream(operations.stream_call(self.defaults, messages, options), self._http)
+        call = operations.chat_call(self.defaults, messages, options, stream=True)
+        return ChatStream(call, self._http)
 
     def embeddings(self, texts: Sequence[str], **options: Any) -> Embeddings:
         """Embed a batch of texts in one request; the vectors come in the order of the texts.
@@ -289,7 +290,8 @@ class AsyncOpenRouterClient(_Client):
         from openrouter_routing.streams import AsyncChatStream
 
         hide_secrets(options)
-        return AsyncChatStream(operations.stream_call(self.defaults, messages, options), self._http)
+        call = operations.chat_call(self.defaults, messages, options, stream=True)
+        return AsyncChatStream(call, self._http)
 
     async def embeddings(self, texts: Sequence[str], **options: Any) -> Embeddings:
         """Embed a batch of texts in one request; see `OpenRouterClient.embeddings`."""

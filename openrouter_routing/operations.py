@@ -8,23 +8,21 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
 
 from openrouter_routing import errors
-from openrouter_routing._call import (
-    Call,
-    effective_preferences,
-    prepare,
-    prepare_chat,
-    prepare_lookup,
-)
+from openrouter_routing._call import Call, prepare, prepare_lookup
 from openrouter_routing.completion import Completion
 from openrouter_routing.preferences import NO_PREFERENCES, ProviderPreferences, RoutingPreferences
 from openrouter_routing.providers import learn_providers
 from openrouter_routing.request import (
+    CallOptions,
     as_sent,
     body_fields,
+    build_body,
     merge_extra_body,
     read_options,
     routing_headers,
 )
+from openrouter_routing.resolution import Layer, combine_policies, resolve
+from openrouter_routing.scope import current_scope
 from openrouter_routing.settings import ClientSettings, merge_headers
 from openrouter_routing.vectors import (
     Embeddings,
@@ -69,45 +67,102 @@ def chat(
     defaults: Defaults, messages: Sequence[Mapping[str, Any]], options: Mapping[str, Any]
 ) -> Operation[Completion]:
     """Prepare a chat request whose answer comes whole."""
-    call = _chat_call(defaults, messages, options, stream=False)
+    call = chat_call(defaults, messages, options)
     return Operation(call, call.read_answer)
 
 
-def stream_call(
-    defaults: Defaults, messages: Sequence[Mapping[str, Any]], options: Mapping[str, Any]
-) -> Call:
-    """Prepare a chat request whose answer is streamed."""
-    return _chat_call(defaults, messages, options, stream=True)
-
-
-def _chat_call(
+def chat_call(
     defaults: Defaults,
     messages: Sequence[Mapping[str, Any]],
     options: Mapping[str, Any],
     *,
-    stream: bool,
+    stream: bool = False,
 ) -> Call:
-    return prepare_chat(
-        defaults.settings,
-        messages,
-        options,
-        instance=defaults.instance,
-        policy=defaults.policy,
-        environment=defaults.environment,
+    """Check, resolve and encode a chat request. The enclosing scopes and logs are read here, once.
+
+    Args:
+        defaults: What the client says for all of its requests.
+        messages: Wire messages.
+        options: The keywords of the call.
+        stream: Whether the answer is streamed.
+
+    Raises:
+        BadRequestError: Something in it is malformed; nothing is sent.
+        AuthenticationError: There is no key.
+    """
+    read = read_options(options)
+    preferences, policy = effective_preferences(defaults, read)
+    body = chat_body(read, messages, preferences, policy, stream=stream)
+    return _prepare(defaults, read, "/chat/completions", body, preferences)
+
+
+def chat_body(
+    read: CallOptions,
+    messages: Sequence[Mapping[str, Any]],
+    preferences: RoutingPreferences,
+    policy: ProviderPreferences | None,
+    *,
+    stream: bool = False,
+) -> Json:
+    """Build the body of a chat request from what a call says and what that resolves to."""
+    return build_body(
+        model=read.model,
+        messages=messages,
+        parameters=read.parameters,
+        preferences=preferences,
+        extra_body=read.extra_body,
+        policy=policy,
         stream=stream,
+    )
+
+
+def effective_preferences(
+    defaults: Defaults, read: CallOptions
+) -> tuple[RoutingPreferences, ProviderPreferences | None]:
+    """Resolve what one call would send, with the enclosing `routing()` blocks as they are now.
+
+    Args:
+        defaults: What the client says.
+        read: What the call says.
+
+    Returns:
+        The resolved preferences, and the policy they were held to.
+
+    Raises:
+        PreferencesError: They contradict each other.
+    """
+    scope = current_scope()
+    policy = combine_policies(combine_policies(defaults.policy, scope.policy), read.policy)
+    layers = (
+        Layer("environment", defaults.environment),
+        Layer("instance", defaults.instance),
+        Layer("scope", scope.preferences),
+        Layer("call", read.preferences),
+    )
+    return resolve(layers, policy), policy
+
+
+def _prepare(
+    defaults: Defaults,
+    read: CallOptions,
+    path: str,
+    body: Json,
+    preferences: RoutingPreferences,
+) -> Call:
+    settings = defaults.settings
+    return prepare(
+        replace(settings, **read.transport) if read.transport else settings,
+        path,
+        body,
+        preferences=as_sent(preferences, read.extra_body),
+        extra_headers=merge_headers(routing_headers(preferences), read.extra_headers),
     )
 
 
 def described(defaults: Defaults, options: Mapping[str, Any]) -> str:
     """Say which preferences a call would send, each with the layer it came from."""
     read = read_options(options)
-    effective, _ = effective_preferences(
-        instance=defaults.instance,
-        policy=defaults.policy,
-        environment=defaults.environment,
-        call=read.preferences,
-        call_policy=read.policy,
-    )
+    effective, _ = effective_preferences(defaults, read)
     return as_sent(effective, read.extra_body).describe()
 
 
@@ -159,24 +214,12 @@ def _vector_call(
     refuse_chat_preferences(path, read.preferences)
     if read.parameters:
         raise errors.BadRequestError(f"{path} does not take {', '.join(read.parameters)}")
-    preferences, policy = effective_preferences(
-        instance=defaults.instance,
-        policy=defaults.policy,
-        environment=defaults.environment,
-        call=read.preferences,
-        call_policy=read.policy,
-    )
+    preferences, policy = effective_preferences(defaults, read)
     wire = body_fields(preferences)
     # A block, and a client, is there for chat too: what embeddings cannot use of its preferences is not meant for them.
     taken: Json = {name: wire[name] for name in ("provider", "user") if name in wire}
-    settings = defaults.settings
-    return prepare(
-        replace(settings, **read.transport) if read.transport else settings,
-        path,
-        merge_extra_body({**body, **taken}, read.extra_body, policy),
-        preferences=as_sent(preferences, read.extra_body),
-        extra_headers=merge_headers(routing_headers(preferences), read.extra_headers),
-    )
+    sent = merge_extra_body({**body, **taken}, read.extra_body, policy)
+    return _prepare(defaults, read, path, sent, preferences)
 
 
 def refuse_chat_preferences(what: str, preferences: RoutingPreferences) -> None:

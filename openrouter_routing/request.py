@@ -229,8 +229,10 @@ def as_sent(preferences: RoutingPreferences, extra_body: Mapping[str, Any]) -> R
         >>> as_sent(held, {"provider": {"only": ["azure"]}}).to_wire()
         {'provider': {'only': ['azure'], 'zdr': True}}
     """
-    settings, sources = preferences.settings(), preferences.sources()
     given = {name: extra_body[name] for name in ROUTING_FIELDS if name in extra_body}
+    if not given:
+        return preferences
+    settings, sources = preferences.settings(), preferences.sources()
     if "provider" in given:
         provider = given.pop("provider")
         names = provider if isinstance(provider, Mapping) else dict.fromkeys(PROVIDER_FIELDS)

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openrouter_routing._call import prepare_chat
 from openrouter_routing._coalescing import coalesced
 from openrouter_routing._stream_reader import StreamReader
 from openrouter_routing.accumulator import Delta
 from openrouter_routing.errors import BadRequestError, StreamInterruptedError
+from openrouter_routing.operations import Defaults, chat_call
 from openrouter_routing.settings import ClientSettings, Secret, settings_from
 
 EVENT = 'data: {{"id":"gen-1","model":"m/x","choices":[{{"index":0,"delta":{0}{1}}}]}}\n\n'
@@ -22,7 +22,9 @@ def event(delta: str, more: str = "") -> bytes:
 
 def reader(*, coalesce: bool) -> StreamReader:
     settings = ClientSettings(api_key=Secret("k"), coalesce=coalesce)
-    call = prepare_chat(settings, [{"role": "user", "content": "Hi"}], {"model": "m/x"})
+    call = chat_call(
+        Defaults(settings), [{"role": "user", "content": "Hi"}], {"model": "m/x"}, stream=True
+    )
     call.begin(1)
     return StreamReader(call, {})
 
