@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from openrouter_routing import errors
+from openrouter_routing._failures import NOT_RECORDED
 from openrouter_routing._replay import is_unknown_item, without_item_ids
 from openrouter_routing.settings import ClientSettings
 
@@ -182,7 +183,9 @@ def wait_before_retry(error: Exception, settings: ClientSettings) -> bool | floa
         return error.code in _CUT_OFF and error.partial.is_empty
     if not isinstance(error, errors.OpenRouterError) or not error.retryable:
         return False
-    told = error.availability is not None and error.availability.get("retryable") is True
+    told = error.code == NOT_RECORDED or (
+        error.availability is not None and error.availability.get("retryable") is True
+    )
     if error.code == "read_timeout" or not (told or isinstance(error, _AUTOMATIC)):
         return False
     if error.retry_after is None:

@@ -64,6 +64,9 @@ _BY_ERROR_TYPE: dict[str, type[errors.OpenRouterError]] = {
     "timeout": errors.APITimeoutError,
 }
 
+NOT_RECORDED = "not_recorded"
+"""The code of an error that says of a generation that it is not there yet."""
+
 _BY_STATUS: dict[int, type[errors.OpenRouterError]] = {
     400: errors.BadRequestError,
     401: errors.AuthenticationError,

@@ -206,9 +206,21 @@ class OpenRouterClient(_Client):
         """Return all providers, and teach this process their names."""
         return self._run(operations.providers(self.defaults))
 
-    def generation(self, generation_id: str) -> Json:
-        """Return what OpenRouter recorded of a generation; it is there a moment after the answer."""
-        return self._run(operations.generation(self.defaults, generation_id))
+    def generation(self, generation_id: str, *, max_retries: int | None = None) -> Json:
+        """Return what OpenRouter recorded of a generation: tokens, cost in USD, latency in milliseconds, provider.
+
+        It is there a moment after the answer; until then it is asked for again, after longer and longer waits.
+
+        Args:
+            generation_id: The `generation_id` of a `Route`, such as `"gen-1764090000-abc"`.
+            max_retries: How often at the most; that of the client when None.
+
+        Raises:
+            BadRequestError: There is none of that id, or not yet (`retryable` is True).
+
+        See https://openrouter.ai/docs/api-reference/get-a-generation
+        """
+        return self._run(operations.generation(self.defaults, generation_id, max_retries))
 
     def key(self) -> Json:
         """Return the limits and the use of the key."""
@@ -329,9 +341,9 @@ class AsyncOpenRouterClient(_Client):
         """Return all providers, and teach this process their names."""
         return await self._run(operations.providers(self.defaults))
 
-    async def generation(self, generation_id: str) -> Json:
-        """Return what OpenRouter recorded of a generation; it is there a moment after the answer."""
-        return await self._run(operations.generation(self.defaults, generation_id))
+    async def generation(self, generation_id: str, *, max_retries: int | None = None) -> Json:
+        """Return what OpenRouter recorded of a generation, as `OpenRouterClient.generation` does."""
+        return await self._run(operations.generation(self.defaults, generation_id, max_retries))
 
     async def key(self) -> Json:
         """Return the limits and the use of the key."""

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from openrouter_routing import errors
 from openrouter_routing._call import Call, prepare, prepare_lookup
+from openrouter_routing._failures import NOT_RECORDED, compose
 from openrouter_routing.completion import Completion
 from openrouter_routing.preferences import NO_PREFERENCES, ProviderPreferences, RoutingPreferences
 from openrouter_routing.providers import learn_providers
@@ -279,9 +280,33 @@ def providers(defaults: Defaults) -> Operation[list[Json]]:
     return _look_up(defaults, "/providers", read)
 
 
-def generation(defaults: Defaults, generation_id: str) -> Operation[Json]:
-    """Prepare the look-up of a generation."""
-    return _look_up(defaults, f"/generation?id={quote(generation_id, safe='')}", _object)
+def generation(
+    defaults: Defaults, generation_id: str, max_retries: int | None = None
+) -> Operation[Json]:
+    """Prepare the look-up of a generation, which is asked for again where it is not there yet."""
+    if max_retries is not None:
+        said = read_options({"max_retries": max_retries}).transport
+        defaults = replace(defaults, settings=replace(defaults.settings, **said))
+    found = _look_up(defaults, f"/generation?id={quote(generation_id, safe='')}", _object)
+
+    def read(response: httpx.Response, content: bytes) -> Json:
+        try:
+            return found.read(response, content)
+        except errors.OpenRouterError as error:
+            if error.status != 404:
+                raise
+            raise errors.BadRequestError(
+                compose(
+                    f"OpenRouter knows no generation {generation_id!r}, or not yet",
+                    advice="check the id; what was answered just now is recorded some seconds later",
+                ),
+                status=404,
+                code=NOT_RECORDED,
+                retryable=True,
+                response=error.response,
+            ) from None
+
+    return Operation(found.call, read)
 
 
 def key(defaults: Defaults) -> Operation[Json]:

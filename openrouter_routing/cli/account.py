@@ -72,7 +72,7 @@ def _look_up(session: Session, generation_id: str, wait: float) -> dict[str, Any
     until = time.monotonic() + wait
     while True:
         try:
-            return session.client.generation(generation_id)
+            return session.client.generation(generation_id, max_retries=0)
         except OpenRouterError as error:
             if error.status != _NOT_FOUND:
                 raise

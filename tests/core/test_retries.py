@@ -13,12 +13,14 @@ from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 from openrouter_routing import (
     APIConnectionError,
     BadRequestError,
+    ModelNotFoundError,
     OpenRouterClient,
     RateLimitError,
     ResponseParseError,
     StreamInterruptedError,
 )
 from openrouter_routing._attempts import BACKOFF_CAP, BACKOFF_START
+from openrouter_routing.emulator import Emulator
 from tests.asking import KEY, STREAMED, WAYS, WHOLE, ask
 from tests.scripted_server import (
     CLOSE,
@@ -384,3 +386,26 @@ def test_a_refusal_that_stays_is_an_error_that_says_what_it_is_about(
     with pytest.raises(BadRequestError):
         client.chat(REPLAYED, model="openai/gpt-5-mini", max_retries=0)
     assert len(server.requests) == 1
+
+
+@pytest.mark.usefixtures("no_waits")
+def test_a_generation_is_asked_for_until_it_is_recorded() -> None:
+    with (
+        Emulator(generation_lookups=2) as emulator,
+        OpenRouterClient(api_key=KEY, base_url=emulator.base_url, max_retries=2) as client,
+    ):
+        with pytest.raises(BadRequestError, match="max_retries"):
+            client.generation("gen-1", max_retries=-1)
+        told = client.chat([{"role": "user", "content": "Hi"}], model="openai/gpt-5-mini").route
+        assert told.generation_id is not None
+        assert client.generation(told.generation_id)["total_cost"] == float(told.total_cost or 0)
+        with pytest.raises(BadRequestError, match="knows no generation 'gen-1'") as caught:
+            client.generation("gen-1")
+        assert caught.value.retryable
+        assert caught.value.retries == 2
+        with pytest.raises(BadRequestError) as caught:
+            client.generation("gen-1", max_retries=0)
+        assert caught.value.retries == 0
+        with pytest.raises(ModelNotFoundError) as caught_model:
+            client.model("openai/gpt-9")
+        assert caught_model.value.retries == 0
