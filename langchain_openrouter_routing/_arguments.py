@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from langchain_openrouter_routing._connection import Connection, plain_settings
-from langchain_openrouter_routing.errors import BadRequestError, PreferencesError, langchain_errors
+from langchain_openrouter_routing._connection import Connection, named_once, plain_settings
+from langchain_openrouter_routing.errors import PreferencesError, langchain_errors
 from openrouter_routing.preferences import (
     PROVIDER_FIELDS,
     ROUTING_FIELDS,
@@ -36,13 +36,7 @@ def named_arguments(call: Mapping[str, Any]) -> dict[str, Any]:
         >>> named_arguments({"openrouter_provider": {"zdr": True}})
         {'provider': {'zdr': True}}
     """
-    named: dict[str, Any] = {}
-    for written, value in call.items():
-        name = ALIASES.get(written, written)
-        if name in named:
-            raise BadRequestError(f"{name!r} is given twice, the second time as {written!r}")
-        named[name] = value
-    return named
+    return named_once(call, ALIASES)
 
 
 def merged_arguments(bound: Mapping[str, Any], call: Mapping[str, Any]) -> dict[str, Any]:

@@ -174,19 +174,14 @@ class Connection(BaseModel):
         Raises:
             BadRequestError: A name is unknown, or a field is given under two names.
         """
-        named: dict[str, Any] = {}
-        fields = cls.model_fields
-        for name, value in values.items():
-            field = cls.aliases.get(name, name)
-            if field not in fields:
-                known = [*fields, *cls.aliases]
+        named = named_once(values, cls.aliases)
+        for name in named:
+            if name not in cls.model_fields:
+                known = [*cls.model_fields, *cls.aliases]
                 raise BadRequestError(
                     f"{cls.__name__}: {vocabulary.unknown_name('argument', name, known)}"
                     " (a field of the API that is new goes into extra_body)"
                 )
-            if field in named:
-                raise BadRequestError(f"{field!r} is given twice, the second time as {name!r}")
-            named[field] = value
         return named
 
     @model_validator(mode="after")
@@ -194,7 +189,7 @@ class Connection(BaseModel):
         """Refuse at once what would fail with every call: settings out of range, a preference given twice."""
         with langchain_errors():
             self._client_settings()
-            if not self.model_fields_set.isdisjoint(PROVIDER_FIELDS):
+            if not self.model_fields_set.isdisjoint((*PROVIDER_FIELDS, "routing")):
                 self._instance_preferences()
         return self
 
@@ -358,6 +353,25 @@ def _none_unless_set(cls: type[Connection]) -> frozenset[str]:
 def _preference_fields(cls: type[Connection]) -> tuple[str, ...]:
     # LangChain has a `metadata` of its own; the API's is only in `routing`.
     return tuple(name for name in _PREFERENCES if name in cls.model_fields and name != "metadata")
+
+
+def named_once(values: Mapping[str, Any], aliases: Mapping[str, str]) -> dict[str, Any]:
+    """Return fields or arguments under their own names.
+
+    Args:
+        values: The values, each under any of its names.
+        aliases: The other names, and the one each means.
+
+    Raises:
+        BadRequestError: One is given under two names.
+    """
+    named: dict[str, Any] = {}
+    for written, value in values.items():
+        name = aliases.get(written, written)
+        if name in named:
+            raise BadRequestError(f"{name!r} is given twice, the second time as {written!r}")
+        named[name] = value
+    return named
 
 
 def veil(fields: dict[str, Any]) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from typing import Any, Literal
 from langchain_core.embeddings import Embeddings
 from pydantic import ConfigDict, Field
 
-from langchain_openrouter_routing._connection import Connection, veil
+from langchain_openrouter_routing._connection import Connection, named_once, veil
 from langchain_openrouter_routing.errors import langchain_errors
 from openrouter_routing.operations import refuse_chat_preferences
+from openrouter_routing.preferences import RoutingPreferences
 
 _AT_ONCE = 8
 """How many batches an async call has in flight."""
@@ -58,6 +59,11 @@ class OpenRouterEmbeddings(Connection, Embeddings):
     def __init__(self, **fields: Any) -> None:
         # Written out so that type checkers take fields under all their names, and values in all their forms.
         super().__init__(**veil(fields))
+
+    def _instance_preferences(self) -> RoutingPreferences:
+        preferences = super()._instance_preferences()
+        refuse_chat_preferences("an embedding model", preferences)
+        return preferences
 
     def embed_documents(self, texts: list[str], **options: Any) -> list[list[float]]:
         """Return a vector for each text, in their order.
@@ -160,7 +166,6 @@ class OpenRouterEmbeddings(Connection, Embeddings):
         ]
 
     def _options(self, input_type: str | None, call: dict[str, Any]) -> dict[str, Any]:
-        refuse_chat_preferences("an embedding model", self._instance_preferences())
         own = {
             "model": self.model,
             "dimensions": self.dimensions,
@@ -168,5 +173,5 @@ class OpenRouterEmbeddings(Connection, Embeddings):
             "input_type": input_type,
             "extra_body": self.extra_body,
         }
-        named = {self.aliases.get(name, name): value for name, value in call.items()}
-        return {name: value for name, value in own.items() if value is not None} | named
+        said = {name: value for name, value in own.items() if value is not None}
+        return said | named_once(call, self.aliases)

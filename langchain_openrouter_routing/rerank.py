@@ -10,9 +10,10 @@ from langchain_core.documents import Document
 from langchain_core.documents.compressor import BaseDocumentCompressor
 from pydantic import ConfigDict, Field
 
-from langchain_openrouter_routing._connection import Connection, veil
+from langchain_openrouter_routing._connection import Connection, named_once, veil
 from langchain_openrouter_routing.errors import langchain_errors
 from openrouter_routing.operations import refuse_chat_preferences
+from openrouter_routing.preferences import RoutingPreferences
 from openrouter_routing.vectors import Ranking
 
 
@@ -44,6 +45,11 @@ class OpenRouterRerank(Connection, BaseDocumentCompressor):
     def __init__(self, **fields: Any) -> None:
         # Written out so that type checkers take fields under all their names, and values in all their forms.
         super().__init__(**veil(fields))
+
+    def _instance_preferences(self) -> RoutingPreferences:
+        preferences = super()._instance_preferences()
+        refuse_chat_preferences("a rerank model", preferences)
+        return preferences
 
     def compress_documents(
         self,
@@ -114,11 +120,10 @@ class OpenRouterRerank(Connection, BaseDocumentCompressor):
         return _ranked(documents, ranking)
 
     def _options(self, call: dict[str, Any]) -> dict[str, Any]:
-        refuse_chat_preferences("a rerank model", self._instance_preferences())
         own: dict[str, Any] = {"model": self.model}
         if self.top_n is not None:
             own["top_n"] = self.top_n
-        return own | {self.aliases.get(name, name): value for name, value in call.items()}
+        return own | named_once(call, self.aliases)
 
 
 def _ranked(documents: Sequence[Document], ranking: Ranking) -> list[Document]:

@@ -154,6 +154,12 @@ async def test_preferences_reach_embeddings_from_every_layer(
 async def test_mistakes_are_errors_of_langchain_too(
     embeddings: OpenRouterEmbeddings, rerank: OpenRouterRerank
 ) -> None:
+    with pytest.raises(PreferencesError, match="does not take models"):
+        OpenRouterEmbeddings(model=EMBEDDING_MODEL, routing={"models": ["z/w"]})
+    with pytest.raises(PreferencesError, match="does not take service_tier"):
+        OpenRouterRerank(model="cohere/rerank-v3.5", routing={"service_tier": "flex"})
+    with pytest.raises(BadRequestError, match="'provider' is given twice"):
+        embeddings.embed_query("a", provider={"zdr": True}, openrouter_provider={"sort": "price"})
     with pytest.raises(BadRequestError, match="did you mean 'dimensions'"):
         OpenRouterEmbeddings(model=EMBEDDING_MODEL, dimension=3)
     with pytest.raises(PreferencesError, match="did you mean 'price'"):
@@ -208,6 +214,12 @@ async def test_what_only_chat_can_carry_is_an_error(
         await embeddings.with_routing(session_id="s").aembed_query("a")
     with pytest.raises(PreferencesError, match="does not take models"):
         rerank.with_routing(models=["z/w"]).compress_documents([Document("a")], "q")
+    with pytest.raises(PreferencesError, match="does not take models"):
+        OpenRouterEmbeddings(model=EMBEDDING_MODEL, routing={"models": ["z/w"]})
+    with pytest.raises(PreferencesError, match="does not take service_tier"):
+        OpenRouterRerank(model="cohere/rerank-v3.5", routing={"service_tier": "flex"})
+    with pytest.raises(BadRequestError, match="'provider' is given twice"):
+        embeddings.embed_query("a", provider={"zdr": True}, openrouter_provider={"sort": "price"})
     with pytest.raises(BadRequestError, match="did you mean 'dimensions'"):
         embeddings.embed_documents(["a"], dimension=10)
     with pytest.raises(BadRequestError, match="did you mean 'top_n'"):
