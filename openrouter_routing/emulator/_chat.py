@@ -14,7 +14,7 @@ from openrouter_routing.emulator._completions import complete
 from openrouter_routing.emulator._generations import remember
 from openrouter_routing.emulator._recording import RecordedRequest
 from openrouter_routing.emulator._replies import Pause, Reply, Step, json_reply
-from openrouter_routing.emulator._response_cache import cached_reply, keep_reply
+from openrouter_routing.emulator._response_cache import find_kept, keep_answer, replayed
 from openrouter_routing.emulator._service import Service, Settings
 from openrouter_routing.emulator._spoiling import spoil_body, spoil_stream
 from openrouter_routing.emulator._tokens import count_prompt_tokens
@@ -36,10 +36,21 @@ def chat(service: Service, record: RecordedRequest) -> Reply:
     if scripted is not None:
         return scripted
     check_chat(body)
-    if (cached := cached_reply(service, record)) is not None:
-        return cached
-    routed = route(service, body, record)
-    cached_tokens = count_prompt_tokens(body) // 2 if routed.sticky else 0
+    if (kept := find_kept(service, record)) is not None:
+        routed = kept.routed
+        answer, headers = replayed(service, kept)
+    else:
+        routed = route(service, body, record)
+        answer, headers = _answer(service, body, routed), {}
+        if routed.fault is None:
+            headers = keep_answer(service, record, answer, routed)
+    service.spent += Decimal(str(answer["usage"]["cost"]))
+    remember(service, answer, routed, record, streamed=stream)
+    headers["X-Generation-Id"] = str(answer["id"])
+    return _reply(answer, routed, body, headers, service.settings, stream=stream)
+
+
+def _answer(service: Service, body: Mapping[str, Any], routed: Routed) -> dict[str, Any]:
     answer = {
         "id": service.new_id("gen"),
         "created": int(time.time()),
@@ -47,18 +58,12 @@ def chat(service: Service, record: RecordedRequest) -> Reply:
             body,
             routed.endpoint,
             byok=service.pays_own_key(routed.candidate),
-            cached=cached_tokens,
+            cached=count_prompt_tokens(body) // 2 if routed.sticky else 0,
         ),
     }
     if routed.metadata is not None:
         answer["openrouter_metadata"] = routed.metadata
-    service.spent += Decimal(str(answer["usage"]["cost"]))
-    remember(service, answer, routed, record, streamed=stream)
-    headers = {"X-Generation-Id": str(answer["id"])}
-    reply = _reply(answer, routed, body, headers, service.settings, stream=stream)
-    if routed.fault is None:
-        return keep_reply(service, record, reply, str(answer["id"]))
-    return reply
+    return answer
 
 
 def _reply(

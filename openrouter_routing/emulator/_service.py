@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
+from typing import TYPE_CHECKING, Any
 
 from openrouter_routing.catalog import Catalog
 from openrouter_routing.emulator._faults import Faults
@@ -16,6 +17,9 @@ from openrouter_routing.emulator._replies import Reply
 from openrouter_routing.emulator._scripts import Script
 from openrouter_routing.endpoint import Endpoint
 from openrouter_routing.planning import Candidate
+
+if TYPE_CHECKING:
+    from openrouter_routing.emulator._attempts import Routed
 
 CREDITS = Decimal(100)
 
@@ -45,13 +49,18 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True)
-class CachedReply:
-    """One answer in the response cache."""
+class KeptAnswer:
+    """One answer in the response cache, and how it was routed."""
 
-    reply: Reply
-    generation: str
+    answer: Mapping[str, Any]
+    routed: Routed
     stored: float
     seconds: float
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was given."""
+        return time.monotonic() - self.stored
 
 
 class Service:
@@ -72,7 +81,7 @@ class Service:
         self.scripts: list[Script] = []
         self.generations: dict[str, Generation] = {}
         self.sessions: dict[str, str] = {}
-        self.cache: dict[str, CachedReply] = {}
+        self.cache: dict[str, KeptAnswer] = {}
         self.spent = Decimal(0)
         self._endpoints: dict[str, list[Endpoint]] = {}
         self._seed = seed

@@ -1,8 +1,10 @@
 import base64
+import json
 import math
 import struct
 from typing import Any
 
+import httpx
 import pytest
 
 from openrouter_routing.catalog import Catalog
@@ -17,6 +19,11 @@ RERANK = "cohere/rerank-v3.5"
 
 def cosine(a: list[float], b: list[float]) -> float:
     return sum(x * y for x, y in zip(a, b, strict=True))
+
+
+def chunks(response: httpx.Response) -> list[Any]:
+    events = (line.removeprefix("data: ") for line in response.text.splitlines() if "{" in line)
+    return [json.loads(event) for event in events]
 
 
 def test_models_are_listed_by_what_they_write_and_in_pages(client: Client) -> None:
@@ -238,7 +245,13 @@ def test_the_response_cache_tells_hits_from_misses(emulator: Emulator, client: C
     assert second.headers["x-openrouter-cache-status"] == "HIT"
     assert second.headers["x-openrouter-cache-source-id"] == first.json()["id"]
     assert int(second.headers["x-openrouter-cache-age"]) >= 0
-    assert second.content == first.content
+    hit, miss = second.json(), first.json()
+    assert hit["choices"] == miss["choices"]
+    assert hit["id"] == second.headers["x-generation-id"] != miss["id"]
+    assert hit["usage"]["cost"] == hit["usage"]["total_tokens"] == 0 < miss["usage"]["cost"]
+    assert hit["usage"].keys() == miss["usage"].keys()
+    spent = client.get("/credits")["data"]["total_usage"]
+    assert spent == pytest.approx(miss["usage"]["cost"])
     assert "x-openrouter-cache-status" not in client.chat().headers
     assert client.chat("Other", headers=cached).headers["x-openrouter-cache-status"] == "MISS"
     reordered = {"messages": [{"role": "user", "content": "Hello there"}], "model": MODEL}
@@ -252,7 +265,8 @@ def test_the_response_cache_tells_hits_from_misses(emulator: Emulator, client: C
     assert cleared.headers["x-openrouter-cache-status"] == "MISS"
     streamed = [client.chat(stream=True, headers=cached) for _ in range(2)]
     assert [r.headers["x-openrouter-cache-status"] for r in streamed] == ["MISS", "HIT"]
-    assert streamed[0].text == streamed[1].text
+    deltas = [[chunk["choices"][0]["delta"] for chunk in chunks(r)] for r in streamed]
+    assert deltas[0] == deltas[1]
     emulator.fault(kind="error", status=400)
     assert client.chat("Fails", headers=cached).status_code == 400
 
