@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 
 import httpx
 from langchain_core.utils import from_env, secret_from_env
@@ -40,6 +40,12 @@ from openrouter_routing.settings import (
     merge_headers,
     settings_from,
 )
+
+if TYPE_CHECKING:
+    from openrouter_routing.keywords import PreferenceFields, ProviderFields
+else:
+    # LangChain's `with_fallbacks()` evaluates the annotations of methods; they need not be told apart there.
+    PreferenceFields = ProviderFields = Mapping[str, Any]
 
 Number = int | float
 """A number that is sent as it was set: pydantic would make 1.0 of a 1 where only `float` is named."""
@@ -285,8 +291,8 @@ class Connection(BaseModel):
         preferences: RoutingPreferences | Mapping[str, Any] | None = None,
         /,
         *,
-        policy: ProviderPreferences | Mapping[str, Any] | None = None,
-        **fields: Any,
+        policy: ProviderPreferences | ProviderFields | Mapping[str, Any] | None = None,
+        **fields: Unpack[PreferenceFields],
     ) -> Self:
         """Return an object like this one that adds preferences to its own.
 
@@ -374,11 +380,11 @@ def named_once(values: Mapping[str, Any], aliases: Mapping[str, str]) -> dict[st
     return named
 
 
-def veil(fields: dict[str, Any]) -> dict[str, Any]:
+def veil(fields: Any) -> dict[str, Any]:
     """Wrap the key and the headers among a constructor's keywords, so that no traceback shows them as locals.
 
     Args:
-        fields: The keywords; changed in place.
+        fields: A dict of the keywords, which for a type checker may be any `TypedDict`; changed in place.
     """
     for name in ("api_key", "openrouter_api_key"):
         if isinstance(fields.get(name), str):
@@ -386,7 +392,8 @@ def veil(fields: dict[str, Any]) -> dict[str, Any]:
     for name in ("default_headers", "extra_headers"):
         if isinstance(fields.get(name), Mapping):
             fields[name] = HiddenHeaders(fields[name])
-    return fields
+    veiled: dict[str, Any] = fields
+    return veiled
 
 
 def plain_preference(name: str, value: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage
@@ -19,6 +19,12 @@ from langchain_openrouter_routing._arguments import MERGED, merged_arguments
 from langchain_openrouter_routing.errors import BadRequestError
 from openrouter_routing.preferences import ProviderPreferences, RoutingPreferences
 from openrouter_routing.settings import merge_headers
+
+if TYPE_CHECKING:
+    from openrouter_routing.keywords import PreferenceFields, ProviderFields
+else:
+    # LangChain's `with_fallbacks()` evaluates the annotations of methods; they need not be told apart there.
+    PreferenceFields = ProviderFields = Mapping[str, Any]
 
 # What a new set of tools, or a new schema, takes the place of.
 _TOOLS = ("tools", "tool_choice")
@@ -125,8 +131,8 @@ class ModelBinding(RunnableBinding[LanguageModelInput, AIMessage]):  # type: ign
         preferences: RoutingPreferences | Mapping[str, Any] | None = None,
         /,
         *,
-        policy: ProviderPreferences | Mapping[str, Any] | None = None,
-        **fields: Any,
+        policy: ProviderPreferences | ProviderFields | Mapping[str, Any] | None = None,
+        **fields: Unpack[PreferenceFields],
     ) -> ModelBinding:
         """Return the same binding of a model with more preferences; see `ChatOpenRouter.with_routing`.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LanguageModelInput, ModelProfile
@@ -42,6 +42,8 @@ from openrouter_routing.request import PARAMETERS
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
+
+    from langchain_openrouter_routing.keywords import ChatOpenRouterFields
 
 
 # LangChain resolves the annotations of public methods (`with_fallbacks()` does), so all of their names are real ones.
@@ -83,8 +85,7 @@ class ChatOpenRouter(ChatFields):
 
     model_config = ConfigDict(defer_build=False)
 
-    def __init__(self, **fields: Any) -> None:
-        # Written out so that type checkers take fields under all their names, and values in all their forms.
+    def __init__(self, **fields: Unpack[ChatOpenRouterFields]) -> None:
         super().__init__(**veil(fields))
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from langchain_core.embeddings import Embeddings
 from pydantic import ConfigDict, Field
@@ -13,6 +13,9 @@ from langchain_openrouter_routing._connection import Connection, named_once, vei
 from langchain_openrouter_routing.errors import langchain_errors
 from openrouter_routing.operations import refuse_chat_preferences
 from openrouter_routing.preferences import RoutingPreferences
+
+if TYPE_CHECKING:
+    from langchain_openrouter_routing.keywords import OpenRouterEmbeddingsFields
 
 _AT_ONCE = 8
 """How many batches an async call has in flight."""
@@ -56,8 +59,7 @@ class OpenRouterEmbeddings(Connection, Embeddings):
     extra_body: dict[str, Any] | None = None
     """Merged into the body last, unchecked."""
 
-    def __init__(self, **fields: Any) -> None:
-        # Written out so that type checkers take fields under all their names, and values in all their forms.
+    def __init__(self, **fields: Unpack[OpenRouterEmbeddingsFields]) -> None:
         super().__init__(**veil(fields))
 
     def _instance_preferences(self) -> RoutingPreferences:

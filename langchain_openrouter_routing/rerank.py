@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from langchain_core.callbacks import Callbacks
 from langchain_core.documents import Document
@@ -15,6 +15,9 @@ from langchain_openrouter_routing.errors import langchain_errors
 from openrouter_routing.operations import refuse_chat_preferences
 from openrouter_routing.preferences import RoutingPreferences
 from openrouter_routing.vectors import Ranking
+
+if TYPE_CHECKING:
+    from langchain_openrouter_routing.keywords import OpenRouterRerankFields
 
 
 class OpenRouterRerank(Connection, BaseDocumentCompressor):
@@ -42,8 +45,7 @@ class OpenRouterRerank(Connection, BaseDocumentCompressor):
     top_n: int | None = Field(default=None, ge=1)
     """How many documents to keep."""
 
-    def __init__(self, **fields: Any) -> None:
-        # Written out so that type checkers take fields under all their names, and values in all their forms.
+    def __init__(self, **fields: Unpack[OpenRouterRerankFields]) -> None:
         super().__init__(**veil(fields))
 
     def _instance_preferences(self) -> RoutingPreferences:

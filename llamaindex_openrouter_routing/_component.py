@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from llama_index.core.schema import BaseComponent
 from pydantic import ConfigDict, Field, field_serializer
@@ -23,6 +23,8 @@ from openrouter_routing.settings import OnViolation, Secret, as_secret
 
 if TYPE_CHECKING:
     import httpx
+
+    from openrouter_routing.keywords import PreferenceFields, ProviderFields
 
     Timeout = float | httpx.Timeout
 else:
@@ -168,8 +170,8 @@ class RoutedComponent(BaseComponent):
         preferences: RoutingPreferences | Mapping[str, Any] | None = None,
         /,
         *,
-        policy: ProviderPreferences | Mapping[str, Any] | None = None,
-        **fields: Any,
+        policy: ProviderPreferences | ProviderFields | Mapping[str, Any] | None = None,
+        **fields: Unpack[PreferenceFields],
     ) -> Self:
         """Return a copy with more preferences; it does not depend on where or when it is called.
 

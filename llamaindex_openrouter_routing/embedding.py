@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
 from pydantic import ConfigDict, Field
 
 from llamaindex_openrouter_routing._component import RoutedComponent
 from openrouter_routing.operations import refuse_chat_preferences
+
+if TYPE_CHECKING:
+    from llamaindex_openrouter_routing.keywords import OpenRouterEmbeddingFields
 
 
 class OpenRouterEmbedding(RoutedComponent, BaseEmbedding):
@@ -42,7 +45,9 @@ class OpenRouterEmbedding(RoutedComponent, BaseEmbedding):
     query_input_type: str | None = Field(default=None, description="input_type of queries.")
     text_input_type: str | None = Field(default=None, description="input_type of documents.")
 
-    def __init__(self, model: str | None = None, **fields: Any) -> None:
+    def __init__(
+        self, model: str | None = None, **fields: Unpack[OpenRouterEmbeddingFields]
+    ) -> None:
         if model is not None:
             fields["model_name"] = model
         super().__init__(**fields)

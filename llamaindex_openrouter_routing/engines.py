@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextvars import Context, copy_context
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from llama_index.core.base.base_query_engine import BaseQueryEngine
 from llama_index.core.base.llms.types import ChatMessage
@@ -36,6 +36,9 @@ from openrouter_routing.preferences import (
 from openrouter_routing.recording import RouteLog, record_routes
 from openrouter_routing.resolution import policy_of
 from openrouter_routing.scope import routing
+
+if TYPE_CHECKING:
+    from openrouter_routing.keywords import PreferenceFields, ProviderFields
 
 T = TypeVar("T")
 Metadata = dict[str, Any]
@@ -159,9 +162,9 @@ class RoutedQueryEngine(_Routed, BaseQueryEngine):
         preferences: RoutingPreferences | Mapping[str, Any] | None = None,
         /,
         *,
-        policy: ProviderPreferences | Mapping[str, Any] | None = None,
+        policy: ProviderPreferences | ProviderFields | Mapping[str, Any] | None = None,
         max_cost: float | str | None = None,
-        **fields: Any,
+        **fields: Unpack[PreferenceFields],
     ) -> None:
         _Routed.__init__(self, query_engine, preferences, policy, max_cost, fields)
         BaseQueryEngine.__init__(self, query_engine.callback_manager)
@@ -270,9 +273,9 @@ class RoutedChatEngine(_Routed, BaseChatEngine):
         preferences: RoutingPreferences | Mapping[str, Any] | None = None,
         /,
         *,
-        policy: ProviderPreferences | Mapping[str, Any] | None = None,
+        policy: ProviderPreferences | ProviderFields | Mapping[str, Any] | None = None,
         max_cost: float | str | None = None,
-        **fields: Any,
+        **fields: Unpack[PreferenceFields],
     ) -> None:
         super().__init__(chat_engine, preferences, policy, max_cost, fields)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from llama_index.core.program.utils import FlexibleModel
     from llama_index.core.prompts.base import BasePromptTemplate
     from llama_index.core.tools.types import BaseTool
+
+    from llamaindex_openrouter_routing.keywords import OpenRouterFields
 
 UNKNOWN_CONTEXT_WINDOW = 128_000
 """Tokens; the context window of a model that the table does not have."""
@@ -133,7 +135,7 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
         default=None, description="What to do with an answer that holds nothing."
     )
 
-    def __init__(self, model: str | None = None, **fields: Any) -> None:
+    def __init__(self, model: str | None = None, **fields: Unpack[OpenRouterFields]) -> None:
         super().__init__(model=model, **fields)
         check_fallbacks(self.model, self.routing)
 

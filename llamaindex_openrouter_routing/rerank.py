@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import llama_index.core.instrumentation as instrument
 from llama_index.core.callbacks import CBEventType, EventPayload
@@ -16,6 +16,9 @@ from llamaindex_openrouter_routing._component import RoutedComponent
 from openrouter_routing.errors import BadRequestError
 from openrouter_routing.operations import refuse_chat_preferences
 from openrouter_routing.vectors import Ranking
+
+if TYPE_CHECKING:
+    from llamaindex_openrouter_routing.keywords import OpenRouterRerankFields
 
 dispatcher = instrument.get_dispatcher(__name__)  # type: ignore[attr-defined]  # public by their docs
 
@@ -52,7 +55,7 @@ class OpenRouterRerank(RoutedComponent, BaseNodePostprocessor):
         default=False, description="Whether the retriever's score is kept in the metadata."
     )
 
-    def __init__(self, model: str, **fields: Any) -> None:
+    def __init__(self, model: str, **fields: Unpack[OpenRouterRerankFields]) -> None:
         super().__init__(model=model, **fields)
         refuse_chat_preferences("a rerank model", self.routing)
 

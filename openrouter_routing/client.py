@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from openrouter_routing import errors, operations
 from openrouter_routing._registry import aclose_clients, async_client, close_clients, sync_client
@@ -27,6 +27,15 @@ from openrouter_routing.vectors import Embeddings, Ranking
 if TYPE_CHECKING:
     import httpx
 
+    from openrouter_routing.keywords import (
+        ChatOptions,
+        ClientFields,
+        EmbeddingOptions,
+        PreferenceFields,
+        ProviderFields,
+        RerankOptions,
+        SettingsFields,
+    )
     from openrouter_routing.streams import AsyncChatStream, ChatStream
 
 Json = dict[str, Any]
@@ -40,10 +49,10 @@ class _Client:
         self,
         settings: ClientSettings | None = None,
         *,
-        routing: RoutingPreferences | Mapping[str, Any] | None = None,
-        policy: ProviderPreferences | Mapping[str, Any] | None = None,
+        routing: RoutingPreferences | PreferenceFields | Mapping[str, Any] | None = None,
+        policy: ProviderPreferences | ProviderFields | Mapping[str, Any] | None = None,
         environment: RoutingPreferences = NO_PREFERENCES,
-        **fields: Any,
+        **fields: Unpack[SettingsFields],
     ) -> None:
         hide_secrets(fields)
         self.defaults = Defaults(
@@ -58,7 +67,7 @@ class _Client:
         """How this client sends requests."""
         return self.defaults.settings
 
-    def describe(self, **options: Any) -> str:
+    def describe(self, **options: Unpack[ChatOptions]) -> str:
         """Say which preferences a call made here and now would send, each with the layer it came from.
 
         Args:
@@ -118,14 +127,16 @@ class OpenRouterClient(_Client):
         settings: ClientSettings | None = None,
         *,
         http_client: httpx.Client | None = None,
-        **fields: Any,
+        **fields: Unpack[ClientFields],
     ) -> None:
         hide_secrets(fields)
         _check_kind(http_client, "http_client", "httpx.Client", is_async=False)
         super().__init__(settings, **fields)
         self._http_client = http_client
 
-    def chat(self, messages: Sequence[Mapping[str, Any]], **options: Any) -> Completion:
+    def chat(
+        self, messages: Sequence[Mapping[str, Any]], **options: Unpack[ChatOptions]
+    ) -> Completion:
         """Ask for a whole answer.
 
         Args:
@@ -139,7 +150,9 @@ class OpenRouterClient(_Client):
         hide_secrets(options)
         return self._run(operations.chat(self.defaults, messages, options))
 
-    def stream(self, messages: Sequence[Mapping[str, Any]], **options: Any) -> ChatStream:
+    def stream(
+        self, messages: Sequence[Mapping[str, Any]], **options: Unpack[ChatOptions]
+    ) -> ChatStream:
         """Ask for a streamed answer; it is sent when the first delta is asked for.
 
         The enclosing `routing()` and `record_routes()` blocks are read now. Takes what `chat` takes.
@@ -150,7 +163,7 @@ class OpenRouterClient(_Client):
         call = operations.chat_call(self.defaults, messages, options, stream=True)
         return ChatStream(call, self._http)
 
-    def embeddings(self, texts: Sequence[str], **options: Any) -> Embeddings:
+    def embeddings(self, texts: Sequence[str], **options: Unpack[EmbeddingOptions]) -> Embeddings:
         """Embed a batch of texts in one request; the vectors come in the order of the texts.
 
         Args:
@@ -167,7 +180,10 @@ class OpenRouterClient(_Client):
         return self._run(operations.embeddings(self.defaults, texts, options))
 
     def rerank(
-        self, query: str, documents: Sequence[str | Mapping[str, Any]], **options: Any
+        self,
+        query: str,
+        documents: Sequence[str | Mapping[str, Any]],
+        **options: Unpack[RerankOptions],
     ) -> Ranking:
         """Rank documents by how well they answer a query, best first.
 
@@ -285,19 +301,23 @@ class AsyncOpenRouterClient(_Client):
         settings: ClientSettings | None = None,
         *,
         http_async_client: httpx.AsyncClient | None = None,
-        **fields: Any,
+        **fields: Unpack[ClientFields],
     ) -> None:
         hide_secrets(fields)
         _check_kind(http_async_client, "http_async_client", "httpx.AsyncClient", is_async=True)
         super().__init__(settings, **fields)
         self._http_client = http_async_client
 
-    async def chat(self, messages: Sequence[Mapping[str, Any]], **options: Any) -> Completion:
+    async def chat(
+        self, messages: Sequence[Mapping[str, Any]], **options: Unpack[ChatOptions]
+    ) -> Completion:
         """Ask for a whole answer; see `OpenRouterClient.chat`."""
         hide_secrets(options)
         return await self._run(operations.chat(self.defaults, messages, options))
 
-    def stream(self, messages: Sequence[Mapping[str, Any]], **options: Any) -> AsyncChatStream:
+    def stream(
+        self, messages: Sequence[Mapping[str, Any]], **options: Unpack[ChatOptions]
+    ) -> AsyncChatStream:
         """Ask for a streamed answer; see `OpenRouterClient.stream`."""
         from openrouter_routing.streams import AsyncChatStream
 
@@ -305,13 +325,18 @@ class AsyncOpenRouterClient(_Client):
         call = operations.chat_call(self.defaults, messages, options, stream=True)
         return AsyncChatStream(call, self._http)
 
-    async def embeddings(self, texts: Sequence[str], **options: Any) -> Embeddings:
+    async def embeddings(
+        self, texts: Sequence[str], **options: Unpack[EmbeddingOptions]
+    ) -> Embeddings:
         """Embed a batch of texts in one request; see `OpenRouterClient.embeddings`."""
         hide_secrets(options)
         return await self._run(operations.embeddings(self.defaults, texts, options))
 
     async def rerank(
-        self, query: str, documents: Sequence[str | Mapping[str, Any]], **options: Any
+        self,
+        query: str,
+        documents: Sequence[str | Mapping[str, Any]],
+        **options: Unpack[RerankOptions],
     ) -> Ranking:
         """Rank documents by how well they answer a query; see `OpenRouterClient.rerank`."""
         hide_secrets(options)

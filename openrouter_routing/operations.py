@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 T = TypeVar("T")
 
-_EMBEDDING_OPTIONS = ("dimensions", "encoding_format", "input_type")
-_RERANK_OPTIONS = ("top_n",)
+EMBEDDING_OPTIONS = ("dimensions", "encoding_format", "input_type")
+RERANK_OPTIONS = ("top_n",)
 # The last two are headers, which go with every request.
 _VECTOR_PREFERENCES = ("provider", "user", "router_metadata", "response_cache")
 
@@ -171,9 +171,9 @@ def embeddings(
     defaults: Defaults, texts: Sequence[str], options: Mapping[str, Any]
 ) -> Operation[Embeddings]:
     """Prepare an embeddings request."""
-    own, rest = _split(options, _EMBEDDING_OPTIONS)
+    own, rest = _split(options, EMBEDDING_OPTIONS)
     body = embeddings_body(options.get("model"), texts, **own)
-    call = _vector_call(defaults, "/embeddings", body, rest, _EMBEDDING_OPTIONS)
+    call = _vector_call(defaults, "/embeddings", body, rest, EMBEDDING_OPTIONS)
     return Operation(
         call,
         lambda response, content: read_embeddings(
@@ -189,9 +189,9 @@ def rerank(
     options: Mapping[str, Any],
 ) -> Operation[Ranking]:
     """Prepare a rerank request."""
-    own, rest = _split(options, _RERANK_OPTIONS)
+    own, rest = _split(options, RERANK_OPTIONS)
     body = rerank_body(options.get("model"), query, documents, **own)
-    call = _vector_call(defaults, "/rerank", body, rest, _RERANK_OPTIONS)
+    call = _vector_call(defaults, "/rerank", body, rest, RERANK_OPTIONS)
     return Operation(
         call,
         lambda response, content: read_ranking(

@@ -7,7 +7,7 @@ list. What a field means to the router: https://openrouter.ai/docs/features/prov
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Unpack
 
 from pydantic import (
     BeforeValidator,
@@ -36,6 +36,9 @@ from openrouter_routing._fields import (
     to_json,
 )
 from openrouter_routing.errors import PreferencesError
+
+if TYPE_CHECKING:
+    from openrouter_routing.keywords import PreferenceFields, ProviderFields, RoutingFields
 
 MAX_MODELS = 3
 """How many entries the API takes in `models`."""
@@ -176,6 +179,10 @@ class ProviderPreferences(StrictModel):
     max_price: MaxPrice | None = None
     options: dict[str, dict[str, Any]] | None = None
 
+    if TYPE_CHECKING:
+
+        def __init__(self, **fields: Unpack[ProviderFields]) -> None: ...
+
 
 class RoutingPreferences(StrictModel):
     """Everything one request may say about where it goes; one value for both frameworks.
@@ -223,6 +230,10 @@ class RoutingPreferences(StrictModel):
     response_cache: StrictBool | Annotated[int, Field(gt=0, strict=True)] | None = None
 
     _sources: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **fields: Unpack[RoutingFields]) -> None: ...
 
     @field_validator("models")
     @classmethod
@@ -374,7 +385,7 @@ def _in_wire_order(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
 def preferences_of(
     value: RoutingPreferences | ProviderPreferences | Mapping[str, Any] | None = None,
     /,
-    **fields: Any,
+    **fields: Unpack[PreferenceFields],
 ) -> RoutingPreferences:
     """Gather routing preferences however they were written: as a value, as fields, and flat.
 
@@ -394,20 +405,21 @@ def preferences_of(
     """
     if not fields and (value is None or isinstance(value, RoutingPreferences)):
         return NO_PREFERENCES if value is None else value
-    flat = {name: fields.pop(name) for name in PROVIDER_FIELDS if name in fields}
-    for name in fields:
+    given: dict[str, Any] = {**fields}
+    flat = {name: given.pop(name) for name in PROVIDER_FIELDS if name in given}
+    for name in given:
         if name not in ROUTING_FIELDS:
             known = (*ROUTING_FIELDS, *PROVIDER_FIELDS)
             raise PreferencesError(vocabulary.unknown_name("field", name, known))
     try:
         if flat:
-            nested = fields.get("provider", {})
+            nested = given.get("provider", {})
             # A provider of None clears what lies below; the flat fields are set after that.
             cleared = dict.fromkeys(PROVIDER_FIELDS) if nested is None else {}
-            fields["provider"] = _join_provider({**cleared, **flat}, nested or {})
-        given = RoutingPreferences.model_validate(fields)
+            given["provider"] = _join_provider({**cleared, **flat}, nested or {})
+        above = RoutingPreferences.model_validate(given)
         if value is None:
-            return given
+            return above
         if isinstance(value, ProviderPreferences):
             base = RoutingPreferences(provider=value)
         elif isinstance(value, Mapping):
@@ -416,7 +428,7 @@ def preferences_of(
             base = RoutingPreferences.model_validate(value)
     except ValidationError as error:
         raise PreferencesError(explain_validation(error)) from None
-    return RoutingPreferences.from_settings({**base.settings(), **given.settings()})
+    return RoutingPreferences.from_settings({**base.settings(), **above.settings()})
 
 
 def _join_provider(flat: dict[str, Any], nested: object) -> ProviderPreferences:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from openrouter_routing._blocks import Block
 from openrouter_routing.preferences import (
@@ -21,6 +21,9 @@ from openrouter_routing.preferences import (
     preferences_of,
 )
 from openrouter_routing.resolution import combine_policies, merge, policy_of
+
+if TYPE_CHECKING:
+    from openrouter_routing.keywords import PreferenceFields, ProviderFields
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +92,8 @@ class routing(Block[RoutingPreferences]):  # noqa: N801 (it reads as a statement
         preferences: RoutingPreferences | ProviderPreferences | Mapping[str, Any] | None = None,
         /,
         *,
-        policy: ProviderPreferences | Mapping[str, Any] | None = None,
-        **fields: Any,
+        policy: ProviderPreferences | ProviderFields | Mapping[str, Any] | None = None,
+        **fields: Unpack[PreferenceFields],
     ) -> None:
         self.preferences = preferences_of(preferences, **fields)
         self.policy = policy_of(policy)

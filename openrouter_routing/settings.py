@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from dataclasses import fields as dataclass_fields
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 from urllib.parse import urlsplit
 
 from openrouter_routing import _vocabulary as vocabulary
@@ -18,6 +18,8 @@ from openrouter_routing.errors import AuthenticationError, BadRequestError
 
 if TYPE_CHECKING:
     import httpx
+
+    from openrouter_routing.keywords import SettingsFields
 
 BASE_URL = "https://openrouter.ai/api/v1"
 TIMEOUT = 600.0
@@ -304,7 +306,9 @@ def base_url_from_environment() -> str:
     )
 
 
-def settings_from(base: ClientSettings | None = None, **fields: Any) -> ClientSettings:
+def settings_from(
+    base: ClientSettings | None = None, **fields: Unpack[SettingsFields]
+) -> ClientSettings:
     """Build settings from keywords, filling what was not said from the environment.
 
     Args:
@@ -324,7 +328,7 @@ def settings_from(base: ClientSettings | None = None, **fields: Any) -> ClientSe
     for name in fields:
         if name not in _SETTINGS:
             raise BadRequestError(vocabulary.unknown_name("setting", name, _SETTINGS))
-    given = {name: value for name, value in fields.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
     if "app_categories" in given:
         given["app_categories"] = tuple(given["app_categories"])
     if base is not None:
@@ -337,8 +341,11 @@ def settings_from(base: ClientSettings | None = None, **fields: Any) -> ClientSe
     return ClientSettings(**given)
 
 
-def hide_secrets(fields: dict[str, Any]) -> None:
+def hide_secrets(fields: Any) -> None:
     """Wrap the key and the headers among keywords, so that no traceback shows them as locals of ours.
+
+    Args:
+        fields: A dict of keywords, which for a type checker may be any `TypedDict`; changed in place.
 
     Raises:
         AuthenticationError: The key is no text.

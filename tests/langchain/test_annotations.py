@@ -11,6 +11,7 @@ from langchain.agents import create_agent
 from langchain_core.runnables import ConfigurableField
 
 from langchain_openrouter_routing import ChatOpenRouter, RoutingMiddleware
+from langchain_openrouter_routing.binding import ModelBinding
 from openrouter_routing.emulator import Emulator
 
 from .conftest import MakeModel
@@ -22,15 +23,26 @@ def weather(city: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "name",
+    "method",
     [
-        name
-        for name, member in inspect.getmembers(ChatOpenRouter, inspect.isfunction)
-        if not name.startswith("_") and member.__module__.startswith("langchain_openrouter_routing")
+        pytest.param(method, id=f"{kind.__name__}.{name}")
+        for kind in (ChatOpenRouter, ModelBinding)
+        for name, method in inspect.getmembers(kind, inspect.isfunction)
+        if not name.startswith("_") and method.__module__.startswith("langchain_openrouter_routing")
     ],
 )
-def test_annotations_of_public_methods_are_of_real_names(name: str) -> None:
-    assert isinstance(typing.get_type_hints(getattr(ChatOpenRouter, name)), dict)
+def test_annotations_of_public_methods_are_of_real_names(method: Any) -> None:
+    assert isinstance(typing.get_type_hints(method), dict)
+
+
+@pytest.mark.parametrize("bound", [False, True])
+def test_a_model_with_fallbacks_takes_preferences(
+    emulator: Emulator, make_model: MakeModel, bound: bool
+) -> None:
+    first: Any = make_model().bind(seed=1) if bound else make_model()
+    either: Any = first.with_fallbacks([make_model(model="openai/gpt-4o-mini")])
+    either.with_routing(sort="price").invoke("Hi")
+    assert emulator.requests[0].json["provider"] == {"sort": "price"}
 
 
 def test_a_model_with_fallbacks_takes_tools_and_schemas(
