@@ -141,11 +141,11 @@ class ProviderPreferences(StrictModel):
         data_collection: `"deny"`: only providers that do not store or train on prompts.
         zdr: True: only zero-data-retention endpoints.
         enforce_distillable_text: True: only models whose authors allow distillation.
-        quantizations: Quantizations that may serve the request, such as `["fp8", "bf16"]`.
-        sort: `"price"`, `"throughput"`, `"latency"` or a `ProviderSort`; switches load balancing off.
-        preferred_min_throughput: Tokens per second (a number means p50, or `Percentiles`); slower endpoints go last.
-        preferred_max_latency: Seconds to the first token (a number means p50, or `Percentiles`); slower ones go last.
-        max_price: A `MaxPrice`, in USD per million tokens; dearer endpoints are out.
+        quantizations: Quantizations that may serve the request, such as `"fp8"` or `"bf16"`.
+        sort: What the best is first in: `"price"`, `"throughput"`, `"latency"`; switches load balancing off.
+        preferred_min_throughput: Tokens per second, at the median unless by percentile; slower endpoints go last.
+        preferred_max_latency: Seconds to the first token, at the median unless by percentile; slower ones go last.
+        max_price: USD per million tokens, per request or per image, by kind; dearer endpoints are out.
         options: Settings handed to one provider, keyed by provider slug.
 
     Raises:
