@@ -1,4 +1,4 @@
-"""Figures as people read them: short, with a unit, and empty where they are not known."""
+"""Figures and facts as people read them: short, with a unit, and empty where they are not known."""
 
 from __future__ import annotations
 
@@ -65,6 +65,16 @@ def seconds(duration: float | None) -> str:
 def milliseconds(duration: float | None) -> str:
     """Write a duration given in milliseconds, in seconds."""
     return "" if duration is None else seconds(duration / _MILLISECONDS)
+
+
+def finish(reason: str | None, native: str | None) -> str:
+    """Write why an answer ended, with the upstream's own word where that is another one.
+
+    Example:
+        >>> finish("stop", "end_turn"), finish("stop", "stop"), finish("length", None)
+        ('stop (end_turn)', 'stop', 'length')
+    """
+    return f"{reason or ''} ({native})".lstrip() if native and native != reason else reason or ""
 
 
 def percent(share: float | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from openrouter_routing._figures import exact_dollars
+from openrouter_routing._figures import exact_dollars, finish
 from openrouter_routing._tables import Column, DataTable
 
 if TYPE_CHECKING:
@@ -29,14 +29,13 @@ def log_table(log: RouteLog) -> DataTable:
 
 def route_cells(route: Route) -> tuple[str, ...]:
     """Return one route as the cells of a table with `COLUMNS`; what is not known is empty, or a question mark."""
-    finish, native = route.finish_reason or "", route.native_finish_reason
     counts = (route.usage.prompt_tokens, route.usage.completion_tokens)
     known = [str(count) for count in counts if count is not None]
     return (
         route.requested_model or "",
         route.model or "?",
         route.provider or "?",
-        f"{finish} ({native})" if native and native != finish else finish,
+        finish(route.finish_reason, route.native_finish_reason),
         "yes" if route.fallback_used else "",
         " + ".join(known),
         "?" if route.total_cost is None else exact_dollars(route.total_cost),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from openrouter_routing._figures import exact_dollars, seconds
+from openrouter_routing._figures import exact_dollars, finish, seconds
 from openrouter_routing._tables import Column, DataTable
 
 if TYPE_CHECKING:
@@ -13,14 +13,13 @@ if TYPE_CHECKING:
 
 def route_table(route: Route) -> DataTable:
     """Lay out what a route tells; what it does not know is left out."""
-    finish, native = route.finish_reason or "", route.native_finish_reason
     tokens = (route.usage.prompt_tokens, route.usage.completion_tokens)
     cost = route.total_cost
     facts = {
         "requested": ", ".join(filter(None, (route.requested_model, *route.requested_models))),
         "model": f"{route.model or ''}{' (fallback)' if route.fallback_used else ''}",
         "provider": route.provider or "",
-        "finish": f"{finish} ({native})" if native and native != finish else finish,
+        "finish": finish(route.finish_reason, route.native_finish_reason),
         "tokens": "" if None in tokens else f"{tokens[0]} in, {tokens[1]} out",
         "cost": "" if cost is None else f"{exact_dollars(cost)} USD",
         "own key": "yes" if route.is_byok else "",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
 
-from openrouter_routing._figures import dollars, milliseconds
+from openrouter_routing._figures import dollars, finish, milliseconds
 from openrouter_routing.cli._output import fact_lines, say, show, show_json
 from openrouter_routing.cli._session import Session
 from openrouter_routing.errors import (
@@ -55,7 +54,9 @@ def generation(
                 "generation": _text(facts.get("id")),
                 "model": _text(facts.get("model")),
                 "provider": _text(facts.get("provider_name")),
-                "finish": _finish(facts),
+                "finish": finish(
+                    _text(facts.get("finish_reason")), _text(facts.get("native_finish_reason"))
+                ),
                 "tokens": f"{facts.get('tokens_prompt')} in, {facts.get('tokens_completion')} out",
                 "latency": milliseconds(_number(facts.get("latency"))),
                 "generation time": milliseconds(_number(facts.get("generation_time"))),
@@ -122,11 +123,6 @@ def credits(session: Session) -> None:  # noqa: A001 (the verb's name)
     )
     if account is None:
         say("The account's credits are told to management keys alone; these are the key's limits.")
-
-
-def _finish(facts: Mapping[str, Any]) -> str:
-    finish, native = _text(facts.get("finish_reason")), _text(facts.get("native_finish_reason"))
-    return finish if native in ("", finish) else f"{finish} ({native})"
 
 
 def _usd(amount: object) -> str:
