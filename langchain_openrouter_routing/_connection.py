@@ -325,7 +325,10 @@ class Connection(BaseModel):
         if "session_id" in own and "session_id" not in merged.model_fields_set:
             # Still the environment's, and below every other layer.
             del update["session_id"]
-        return self.model_copy(update=update)
+        routed = self.model_copy(update=update)
+        with langchain_errors():
+            routed._instance_preferences()  # noqa: SLF001 (its own class)
+        return routed
 
     def _sync_client(self) -> OpenRouterClient:
         """Return a client of the core that sends as this object says."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from langchain_core.embeddings import Embeddings
@@ -13,6 +13,7 @@ from langchain_openrouter_routing._connection import Connection, named_once, vei
 from langchain_openrouter_routing.errors import langchain_errors
 from openrouter_routing.operations import refuse_chat_preferences
 from openrouter_routing.preferences import RoutingPreferences
+from openrouter_routing.request import merged_bodies
 
 if TYPE_CHECKING:
     from langchain_openrouter_routing.keywords import OpenRouterEmbeddingsFields
@@ -176,4 +177,7 @@ class OpenRouterEmbeddings(Connection, Embeddings):
             "extra_body": self.extra_body,
         }
         said = {name: value for name, value in own.items() if value is not None}
-        return said | named_once(call, self.aliases)
+        named = named_once(call, self.aliases)
+        if self.extra_body and isinstance(named.get("extra_body"), Mapping):
+            named["extra_body"] = merged_bodies(self.extra_body, named["extra_body"])
+        return said | named

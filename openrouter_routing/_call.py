@@ -6,7 +6,7 @@ Everything here is plain functions of bytes and dicts, used by the sync and the 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +61,9 @@ class Call:
     @property
     def sent(self) -> Sent:
         """What an error message may say of the request."""
-        return Sent(self.model, self.method == "POST" or "/model" in self.url, self.preferences)
+        preferences = self.preferences
+        names_model = bool(self.model or preferences.models or preferences.preset)
+        return Sent(self.model, names_model, preferences)
 
     def begin(self, attempt: int) -> None:
         """Note that an attempt (the first is 1) begins.
@@ -78,9 +80,17 @@ class Call:
         self.recorded = False
         self.started_at = time.monotonic()
 
-    def completion(self, body: dict[str, Any], headers: Mapping[str, str]) -> Completion:
-        """Read an answer together with what only this side knows of it."""
-        first, now = self.first_token_at, time.monotonic()
+    def completion(
+        self, body: dict[str, Any], headers: Mapping[str, str], *, until: float | None = None
+    ) -> Completion:
+        """Read an answer together with what only this side knows of it.
+
+        Args:
+            body: The answer.
+            headers: The headers it came with.
+            until: When the last of it came, by `time.monotonic()`; now unless given.
+        """
+        first = self.first_token_at
         if not body.get("id") and (told := headers.get("x-generation-id")):
             body["id"] = told
         return read_completion(
@@ -90,7 +100,7 @@ class Call:
             cache_status=headers.get("x-openrouter-cache-status"),
             retries=self.retries,
             time_to_first_token=None if first is None else first - self.started_at,
-            elapsed=now - self.started_at,
+            elapsed=(time.monotonic() if until is None else until) - self.started_at,
         )
 
     def record(self, route: Route) -> None:
@@ -153,35 +163,46 @@ class Call:
         Raises:
             RoutingViolation: One of them is excluded.
         """
-        self.check_model(completion.route.model, completion)
-        self.check_provider(completion.route.provider, completion)
+        self.check_model(completion.route.model, lambda: completion)
+        self.check_provider(completion.route.provider, lambda: completion)
 
-    def check_model(self, model: str | None, completion: Completion) -> None:
+    def check_model(self, model: str | None, answer: Callable[[], Completion]) -> None:
         """Compare the serving model with the requested ones, as `on_violation` says.
+
+        Args:
+            model: The serving model.
+            answer: Returns what has arrived; asked only where there is something to say.
 
         Raises:
             RoutingViolation: It is none of them.
         """
         if self.settings.on_violation != "ignore" and model != self.model:
             asked = (model, self.model, self.preferences)
-            self._judge(find_model_violation(*asked), unjudged_model(*asked), completion)
+            self._judge(find_model_violation(*asked), unjudged_model(*asked), answer)
 
-    def check_provider(self, provider: str | None, completion: Completion) -> None:
+    def check_provider(self, provider: str | None, answer: Callable[[], Completion]) -> None:
         """Compare the serving provider with the preferences, as `on_violation` says.
+
+        Args:
+            provider: The serving provider.
+            answer: Returns what has arrived; asked only where there is something to say.
 
         Raises:
             RoutingViolation: It is one that they exclude.
         """
         if self.settings.on_violation != "ignore" and self.preferences.provider is not None:
             asked = (provider, self.preferences, self.model)
-            self._judge(find_violation(*asked), unjudged(*asked), completion)
+            self._judge(find_violation(*asked), unjudged(*asked), answer)
 
-    def _judge(self, broken: str | None, doubt: str | None, completion: Completion) -> None:
+    def _judge(
+        self, broken: str | None, doubt: str | None, answer: Callable[[], Completion]
+    ) -> None:
         if broken is None:
             if doubt is not None:
                 text = f"the routing of this answer cannot be checked: {doubt}"
                 warn(text)
             return
+        completion = answer()
         route = completion.route
         text = compose(
             f"{broken}{self._said_by(broken)}",
@@ -350,13 +371,13 @@ def prepare(
     )
 
 
-def prepare_lookup(settings: ClientSettings, path: str) -> Call:
-    """Prepare a request that only looks something up."""
+def prepare_lookup(settings: ClientSettings, path: str, *, model: str | None = None) -> Call:
+    """Prepare a request that only looks something up, of a model where one is named."""
     return Call(
         url=settings.base_url + path,
         headers=settings.request_headers(),
         content=b"",
-        model=None,
+        model=model,
         preferences=NO_PREFERENCES,
         settings=settings,
         method="GET",

@@ -10,9 +10,11 @@ import atexit
 import contextlib
 import os
 import threading
-from collections.abc import AsyncGenerator, Hashable
+from collections.abc import AsyncGenerator, Hashable, Iterator
 from typing import TYPE_CHECKING
 
+from openrouter_routing._failures import redact
+from openrouter_routing.errors import APIConnectionError
 from openrouter_routing.settings import TIMEOUT
 
 if TYPE_CHECKING:
@@ -36,7 +38,8 @@ _ENVIRONMENT = (
     "SSL_CERT_FILE", "SSL_CERT_DIR",
 )  # fmt: skip
 
-_lock = threading.Lock()
+# The collector may run while it is held, and close a client of ours in this very thread.
+_lock = threading.RLock()
 _clients: dict[Hashable, httpx.Client] = {}
 _async_clients: dict[Hashable, tuple[asyncio.AbstractEventLoop, LoopClient]] = {}
 _ssl_contexts: dict[Hashable, ssl.SSLContext] = {}
@@ -54,12 +57,13 @@ def sync_client() -> httpx.Client:
         return client
     import httpx
 
-    with _lock:
-        if key not in _clients:
-            _clients[key] = httpx.Client(
+    with _lock, _opening():
+        client = _clients.get(key)
+        if client is None:
+            client = _clients[key] = httpx.Client(
                 verify=_ssl_context(), limits=_limits(), timeout=TIMEOUT, follow_redirects=False
             )
-        return _clients[key]
+        return client
 
 
 async def async_client() -> httpx.AsyncClient:
@@ -74,7 +78,7 @@ async def async_client() -> httpx.AsyncClient:
         return held[1]
     from openrouter_routing._loop_client import LoopClient
 
-    with _lock:
+    with _lock, _opening():
         _purge()
         client = LoopClient(
             verify=_ssl_context(), limits=_limits(), timeout=TIMEOUT, follow_redirects=False
@@ -132,6 +136,26 @@ def _configuration() -> tuple[Hashable, ...]:
     return (os.getpid(), *map(os.environ.get, _ENVIRONMENT))
 
 
+@contextlib.contextmanager
+def _opening() -> Iterator[None]:
+    """Raise our error where the environment names a proxy or certificates that no client can be opened with.
+
+    Raises:
+        APIConnectionError: It does.
+    """
+    import httpx
+
+    try:
+        yield
+    except (ValueError, ImportError, OSError, httpx.InvalidURL) as error:
+        raise APIConnectionError(
+            f"the HTTP client cannot be opened: {redact(str(error))}\n"
+            f"  what to do: check {', '.join(name for name in _ENVIRONMENT if os.environ.get(name))}",
+            code="environment",
+            retryable=False,
+        ) from error
+
+
 def _limits() -> httpx.Limits:
     import httpx
 
@@ -154,7 +178,7 @@ def _ssl_context() -> ssl.SSLContext:
 def _forget_after_fork() -> None:
     # The parent's connections are the parent's: using or closing them here would break its answers.
     global _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     _inherited.append((dict(_clients), dict(_async_clients), dict(_closers)))
     _clients.clear()
     _async_clients.clear()

@@ -166,10 +166,10 @@ class StreamReader:
         added = self.accumulator.add(chunk)
         if not self._checked and self.accumulator.provider is not None:
             self._checked = True
-            self.call.check_provider(self.accumulator.provider, self.partial())
+            self.call.check_provider(self.accumulator.provider, self.partial)
         if not self._model_checked and self.accumulator.model is not None:
             self._model_checked = True
-            self.call.check_model(self.accumulator.model, self.partial())
+            self.call.check_model(self.accumulator.model, self.partial)
         if error := error_in(chunk):
             raise self.failed(error, chunk)
         if added and self.call.first_token_at is None:
@@ -192,7 +192,7 @@ class StreamReader:
 
     def partial(self) -> Completion:
         """Return what has arrived so far, as a completion."""
-        return self.call.completion(self.accumulator.to_wire(), self.headers)
+        return self.call.completion(self.accumulator.to_wire(), self.headers, until=self.last_event)
 
     def failed(self, error: Mapping[str, Any], chunk: Mapping[str, Any]) -> errors.OpenRouterError:
         """Build the error for an error inside the stream: an interruption once content had arrived."""

@@ -119,11 +119,10 @@ class ToolCallAssembler:
 
     def to_wire(self, generation_id: str | None) -> list[dict[str, Any]]:
         """Return the whole calls in the shape of an answer that was not streamed."""
-        self.missing_ids(generation_id)
         return [
             {
                 **call.extra,
-                "id": call.id,
+                "id": call.id or stable_id(generation_id, place),
                 "type": "function",
                 "function": {"name": call.name, "arguments": "".join(call.arguments)},
             }

@@ -31,7 +31,7 @@ def request_timeout(settings: ClientSettings, *, at_most: float | None = None) -
 
     Args:
         settings: How it is sent.
-        at_most: Seconds; a lower limit for the connection and the wait for bytes.
+        at_most: Seconds; a lower limit for each of them.
     """
     import httpx
 
@@ -44,8 +44,9 @@ def request_timeout(settings: ClientSettings, *, at_most: float | None = None) -
     else:
         connect, write, pool = timeout.connect, timeout.write, timeout.pool
     if at_most is not None:
-        connect, read = (
-            at_most if limit is None else min(limit, at_most) for limit in (connect, read)
+        connect, read, write, pool = (
+            at_most if limit is None else min(limit, at_most)
+            for limit in (connect, read, write, pool)
         )
     return httpx.Timeout(connect=connect, read=read, write=write, pool=pool)
 
@@ -55,7 +56,7 @@ def request_arguments(call: Call, *, at_most: float | None = None) -> dict[str, 
 
     Args:
         call: The request.
-        at_most: Seconds; a lower limit for the connection and the wait for bytes.
+        at_most: Seconds; a lower limit for each of the timeouts.
     """
     return {
         "method": call.method,

@@ -32,7 +32,10 @@ class Watchdog:
     __slots__ = ("_deadline", "_socket", "expired")
 
     def __init__(self, response: httpx.Response) -> None:
-        stream = response.extensions.get("network_stream")
+        extensions = response.extensions
+        # A connection of HTTP/2 carries the streams of others too.
+        is_shared = extensions.get("http_version") == b"HTTP/2"
+        stream = None if is_shared else extensions.get("network_stream")
         self._socket: socket.socket | None = stream and stream.get_extra_info("socket")
         self._deadline = NEVER
         self.expired = False
@@ -41,7 +44,7 @@ class Watchdog:
 
     @property
     def can_act(self) -> bool:
-        """Whether there is a socket to shut down: a client of the caller's own may have none."""
+        """Whether there is a socket to shut down: a client of the caller's own may have none, or speak HTTP/2."""
         return self._socket is not None
 
     @property

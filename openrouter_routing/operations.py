@@ -215,12 +215,23 @@ def _vector_call(
     refuse_chat_preferences(path, read.preferences)
     if read.parameters:
         raise errors.BadRequestError(f"{path} does not take {', '.join(read.parameters)}")
-    preferences, policy = effective_preferences(defaults, read)
-    wire = body_fields(preferences)
-    # A block, and a client, is there for chat too: what embeddings cannot use of its preferences is not meant for them.
-    taken: Json = {name: wire[name] for name in ("provider", "user") if name in wire}
-    sent = merge_extra_body({**body, **taken}, read.extra_body, policy)
+    resolved, policy = effective_preferences(defaults, read)
+    preferences = vector_preferences(resolved)
+    sent = merge_extra_body({**body, **body_fields(preferences)}, read.extra_body, policy)
     return _prepare(defaults, read, path, sent, preferences)
+
+
+def vector_preferences(preferences: RoutingPreferences) -> RoutingPreferences:
+    """Return what of resolved preferences a request that is no chat carries.
+
+    A block, and a client, is there for chat too: what such a request cannot use of theirs is not meant for it.
+    """
+    held = {path: value for path, value in preferences.settings().items() if _fits_vectors(path)}
+    return RoutingPreferences.from_settings(held, preferences.sources())
+
+
+def _fits_vectors(path: str) -> bool:
+    return path.partition(".")[0] in _VECTOR_PREFERENCES
 
 
 def refuse_chat_preferences(what: str, preferences: RoutingPreferences) -> None:
@@ -236,7 +247,7 @@ def refuse_chat_preferences(what: str, preferences: RoutingPreferences) -> None:
     unfit = [
         path
         for path, value in preferences.settings().items()
-        if value is not None and path.partition(".")[0] not in _VECTOR_PREFERENCES
+        if value is not None and not _fits_vectors(path)
     ]
     if unfit:
         raise errors.PreferencesError(
@@ -256,12 +267,12 @@ def embedding_models(defaults: Defaults) -> Operation[list[Json]]:
 
 def model(defaults: Defaults, name: str) -> Operation[Json]:
     """Prepare the look-up of one model."""
-    return _look_up(defaults, f"/model/{_model_path(name)}", _object)
+    return _look_up(defaults, f"/model/{_model_path(name)}", _object, model=name)
 
 
 def endpoints(defaults: Defaults, name: str) -> Operation[Json]:
     """Prepare the look-up of a model's endpoints."""
-    return _look_up(defaults, f"/models/{_model_path(name)}/endpoints", _object)
+    return _look_up(defaults, f"/models/{_model_path(name)}/endpoints", _object, model=name)
 
 
 def zdr_endpoints(defaults: Defaults) -> Operation[list[Json]]:
@@ -274,7 +285,7 @@ def providers(defaults: Defaults) -> Operation[list[Json]]:
 
     def read(body: Any) -> list[Json]:
         entries = _list(body)
-        learn_providers(entry for entry in entries if entry.get("name") and entry.get("slug"))
+        learn_providers(entries)
         return entries
 
     return _look_up(defaults, "/providers", read)
@@ -319,8 +330,10 @@ def credit(defaults: Defaults) -> Operation[Json]:
     return _look_up(defaults, "/credits", _object)
 
 
-def _look_up(defaults: Defaults, path: str, read: Callable[[Any], T]) -> Operation[T]:
-    call = prepare_lookup(defaults.settings, path)
+def _look_up(
+    defaults: Defaults, path: str, read: Callable[[Any], T], *, model: str | None = None
+) -> Operation[T]:
+    call = prepare_lookup(defaults.settings, path, model=model)
     return Operation(call, lambda response, content: read(call.read_json(response, content)))
 
 

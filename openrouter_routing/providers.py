@@ -292,15 +292,14 @@ def learn_providers(entries: Iterable[Mapping[str, object]]) -> None:
     Args:
         entries: The objects of the answer's `data` list; `name` and `slug` of each are read.
 
-    Raises:
-        ValueError: An entry has no `name` or `slug`; nothing is learned then.
+    An entry without a `name` or a `slug` is passed over: there is nothing in it to recognize a provider by.
 
     Example:
         >>> learn_providers([{"name": "Brand New Cloud", "slug": "brand-new-cloud"}])
         >>> provider_slug("Brand New Cloud")
         'brand-new-cloud'
     """
-    learned = [_name_and_slug(entry) for entry in entries]
+    learned = [pair for entry in entries if (pair := _name_and_slug(entry)) is not None]
     global _table
     with _learning:
         names, aliases = dict(_table.names), dict(_table.aliases)
@@ -319,8 +318,8 @@ def learn_providers(entries: Iterable[Mapping[str, object]]) -> None:
         _table = _Table(dict(sorted(names.items())), aliases)
 
 
-def _name_and_slug(entry: Mapping[str, object]) -> tuple[str, str]:
+def _name_and_slug(entry: Mapping[str, object]) -> tuple[str, str] | None:
     name, slug = entry.get("name"), entry.get("slug")
     if not isinstance(name, str) or not isinstance(slug, str) or not _key(name) or not _key(slug):
-        raise ValueError(f"a provider needs a name and a slug, got {dict(entry)!r}")
+        return None
     return name, slug

@@ -275,7 +275,12 @@ def _refuse_contradictions(settings: Mapping[str, Any], sources: Mapping[str, st
         path = f"provider.{name}"
         if not allowed or "policy" not in sources[path]:
             continue
-        left = [p for p in order if _overlaps(p, allowed) == (name == "only")]
+        # An order names a provider, of which an endpoint may be forbidden, or an endpoint of an allowed provider.
+        left = [
+            entry
+            for entry in order
+            if (_overlaps(entry, allowed) if name == "only" else not _covered(entry, allowed))
+        ]
         if not left:
             raise PreferencesError(
                 f"the policy forbids every provider of provider.order={order!r} "

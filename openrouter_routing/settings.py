@@ -45,7 +45,7 @@ class HiddenHeaders(dict[str, str]):
         return self if all(map(str.isascii, self.values())) else _Encoded(self)
 
     def __repr__(self) -> str:
-        return f"<headers: {', '.join(self)}>"
+        return f"<headers: {', '.join(map(str, self))}>"
 
     __str__ = __repr__
 
@@ -237,6 +237,9 @@ _SETTINGS = tuple(item.name for item in dataclass_fields(ClientSettings))
 def merge_headers(*layers: Mapping[str, str]) -> HiddenHeaders:
     """Merge headers whatever their case; a later layer wins.
 
+    Raises:
+        BadRequestError: A name is no text.
+
     Example:
         >>> merge_headers({"X-Title": "a"}, {"x-title": "b"})
         <headers: x-title>
@@ -244,6 +247,8 @@ def merge_headers(*layers: Mapping[str, str]) -> HiddenHeaders:
     merged: dict[str, tuple[str, str]] = {}
     for layer in layers:
         for name, value in layer.items():
+            if not isinstance(name, str):
+                raise BadRequestError(f"the name of a header is a text, got {name!r}")
             merged[name.lower()] = (name, value)
     return HiddenHeaders(merged.values())
 
@@ -294,9 +299,12 @@ def check_seconds(name: str, value: Any, *, needed: bool = False) -> None:
         isinstance(value, bool)
         or not isinstance(value, (int, float))
         or not value > 0
-        or math.isnan(value)
+        or not math.isfinite(value)
     ):
-        raise BadRequestError(f"{name} takes a number of seconds greater than 0, got {value!r}")
+        without = "; httpx.Timeout(None) waits forever" if name == "timeout" else ""
+        raise BadRequestError(
+            f"{name} takes a number of seconds greater than 0, got {value!r}{without}"
+        )
 
 
 def base_url_from_environment() -> str:

@@ -31,6 +31,7 @@ from openrouter_routing._transport import (
     is_transport_error,
     read_body,
     request_arguments,
+    request_timeout,
     without_request,
 )
 from openrouter_routing._watchdog import NEVER, Watchdog
@@ -85,6 +86,16 @@ class _Stream:
             )
         self._begun = True
 
+    def _refuse_closed(self) -> None:
+        """End an attempt that somebody closed while it was prepared, sent, or waited for.
+
+        Raises:
+            StreamInterruptedError: Somebody did.
+        """
+        if self._closed:
+            reader = self._reader or StreamReader(self._call, {})
+            raise reader.interrupted("the stream was closed while it was read", code="closed")
+
     def _new_reader(self, response: httpx.Response) -> StreamReader:
         self._call.status = response.status_code
         self._reader = StreamReader(self._call, response.headers)
@@ -107,7 +118,7 @@ class _Stream:
             raise connection_error(error, self._call) from without_request(error)
 
     def _expired(self, reader: StreamReader) -> OpenRouterError | None:
-        if self._closed:
+        if self._closed and not reader.complete:
             return reader.interrupted("the stream was closed while it was read", code="closed")
         return reader.stalled()
 
@@ -166,7 +177,8 @@ class ChatStream(_Stream):
     def close(self) -> None:
         """Close the connection; at most providers that ends the generation, and its bill.
 
-        From another thread than the one that reads, this ends the read: there it raises StreamInterruptedError.
+        From another thread than the one that reads, this ends the read, or the wait for the answer as soon as its
+        headers are there: in that thread it raises StreamInterruptedError. Between two deltas it ends the loop.
         """
         self._begun = self._closed = True
         try:
@@ -191,6 +203,7 @@ class ChatStream(_Stream):
 
     def _attempt(self) -> Iterator[Delta]:
         """Send the request and wait for the first piece of its answer: up to here it may be sent again."""
+        self._refuse_closed()
         deltas = self._answer()
         try:
             first = next(deltas, None)
@@ -208,6 +221,7 @@ class ChatStream(_Stream):
         self._reader = None
         response = self._open()
         reader = self._new_reader(response)
+        self._refuse_closed()
         if not _is_event_stream(response):
             yield from self._read_whole(reader, response, read_body(self._call, response))
         else:
@@ -222,7 +236,7 @@ class ChatStream(_Stream):
         self._response = http.send(request, stream=True, follow_redirects=False)
         if limit is not None and (timeout := request.extensions.get("timeout")) is not None:
             # From here on the watchdog counts, and the wait for single bytes has its usual limit again.
-            timeout.update(request_arguments(call)["timeout"].as_dict())
+            timeout.update(request_timeout(call.settings).as_dict())
         return self._response
 
     def _read(self, response: httpx.Response, reader: StreamReader) -> Iterator[bytes]:
@@ -256,9 +270,13 @@ class ChatStream(_Stream):
         if not watchdog.can_act:
             return
         watchdog.deadline = time.monotonic() + REST_SECONDS
-        for _ in pieces:
-            if time.monotonic() > watchdog.deadline:
-                return
+        try:
+            for _ in pieces:
+                if time.monotonic() > watchdog.deadline:
+                    return
+        finally:
+            # At its end the connection goes back to the pool, and may serve somebody else from then on.
+            watchdog.stop()
 
     def _release(self) -> None:
         if self._watchdog is not None:
@@ -300,10 +318,18 @@ class AsyncChatStream(_Stream):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connection; at most providers that ends the generation, and its bill."""
-        self._begun = True
-        if (deltas := self._deltas()) is not None:
+        """Close the connection; at most providers that ends the generation, and its bill.
+
+        From another task than the one that reads it does what `ChatStream.close` does from another thread.
+        """
+        self._begun = self._closed = True
+        if (deltas := self._deltas()) is None:
+            return
+        try:
             await deltas.aclose()
+        except RuntimeError:
+            # A generator that is running cannot be closed; its read can be ended.
+            await self._release()
 
     async def _run(self) -> AsyncGenerator[Delta, None]:
         try:
@@ -324,6 +350,7 @@ class AsyncChatStream(_Stream):
 
     async def _attempt(self) -> tuple[Delta | None, AsyncGenerator[Delta, None]]:
         """Send the request and wait for the first piece of its answer: up to here it may be sent again."""
+        self._refuse_closed()
         deltas = self._answer()
         try:
             first = await anext(deltas, None)
@@ -337,10 +364,11 @@ class AsyncChatStream(_Stream):
         return first, deltas
 
     async def _answer(self) -> AsyncGenerator[Delta, None]:
-        self._reader = None
         """Yield all deltas of one attempt."""
+        self._reader = None
         response = await self._open()
         reader = self._new_reader(response)
+        self._refuse_closed()
         if not _is_event_stream(response):
             for delta in self._read_whole(reader, response, await aread_body(self._call, response)):
                 yield delta
@@ -376,15 +404,18 @@ class AsyncChatStream(_Stream):
                 else:
                     data = await anext(pieces, None)
                 if data is None:
-                    return
+                    break
                 handed_on = time.monotonic()
                 yield data
                 reader.resume(handed_on)
         except Exception as error:
-            if not is_transport_error(error):
+            if not (self._closed or is_transport_error(error)):
                 raise
-            if (failure := reader.broken(error)) is not None:
+            failure = self._expired(reader) if self._closed else reader.broken(error)
+            if failure is not None:
                 raise failure from without_request(error)
+        if self._closed and (failure := self._expired(reader)) is not None:
+            raise failure
 
     @staticmethod
     async def _read_rest(pieces: AsyncGenerator[bytes, None]) -> None:

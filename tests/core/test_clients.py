@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import subprocess
 import sys
@@ -443,3 +444,28 @@ def test_a_cancelled_request_closes_its_connection(server: ScriptedServer) -> No
         assert await asyncio.to_thread(server.wait_for, server.requests[0].disconnected.is_set)
 
     asyncio.run(main())
+
+
+def test_the_collector_may_run_while_a_client_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Closes:
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            close_clients()
+
+    limits = _registry._limits
+
+    def collected_meanwhile() -> httpx.Limits:
+        # A collection can begin at any allocation; here it begins at this one.
+        Closes()
+        gc.collect()
+        return limits()
+
+    close_clients()
+    monkeypatch.setattr(_registry, "_limits", collected_meanwhile)
+    thread = threading.Thread(target=_registry.sync_client, daemon=True)
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive()
+    close_clients()

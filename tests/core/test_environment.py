@@ -33,6 +33,26 @@ def server() -> Iterator[ScriptedServer]:
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTPS_PROXY", "ftp://proxy:1"),
+        ("HTTP_PROXY", "http://[::1"),
+        ("SSL_CERT_FILE", "/nowhere.pem"),
+        ("ALL_PROXY", "socks5://127.0.0.1:1"),
+    ],
+)
+def test_an_environment_that_no_client_can_be_opened_with(
+    server: ScriptedServer, way: str, name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    failure = ask(way, server).failure
+    assert type(failure) is APIConnectionError
+    assert failure.code == "connect" or name in str(failure)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_the_environments_proxy_is_used(
     server: ScriptedServer, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

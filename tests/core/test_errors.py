@@ -309,8 +309,11 @@ def test_moderation_names_the_reasons(server: ScriptedServer, way: str) -> None:
 def test_what_is_not_found_is_only_a_model_where_one_was_asked_for(server: ScriptedServer) -> None:
     server.respond(lambda _: error_answer(404, {"code": 404, "message": "Not found"}))
     with OpenRouterClient(api_key="x", base_url=server.base_url, max_retries=0) as client:
-        with pytest.raises(errors.ModelNotFoundError):
+        with pytest.raises(errors.ModelNotFoundError, match="openai/gpt-6"):
             client.model("openai/gpt-6")
+        with pytest.raises(errors.BadRequestError) as listed:
+            client.models()
+        assert type(listed.value) is errors.BadRequestError
         with pytest.raises(errors.BadRequestError) as caught:
             client.generation("gen-unknown")
     server.respond(None)

@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openrouter.components import ChatRequest
 
-from openrouter_routing import BadRequestError, PreferencesError, RoutingPreferences, routing
+from openrouter_routing import (
+    BadRequestError,
+    OpenRouterClient,
+    PreferencesError,
+    RoutingPreferences,
+    routing,
+)
 from openrouter_routing.request import (
     OPTIONS,
     PARAMETERS,
@@ -221,3 +227,9 @@ def test_mistakes_of_a_call_are_errors_in_plain_words(options: dict[str, Any], s
     assert says in caught.value.message
     with pytest.raises(BadRequestError, match="policy takes"), routing(policy="zdr"):  # type: ignore[arg-type]
         pass
+
+
+def test_the_name_of_a_header_is_a_text() -> None:
+    client = OpenRouterClient(api_key="k")
+    with pytest.raises(BadRequestError, match="the name of a header is a text, got 1"):
+        client.chat([{"role": "user", "content": "Hi"}], model="a/b", extra_headers={1: "x"})  # type: ignore[dict-item]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from openrouter_routing import PreferencesError, ProviderPreferences, RoutingPreferences, merge
-from openrouter_routing.preferences import PROVIDER_PATHS
+from openrouter_routing.preferences import PROVIDER_PATHS, preferences_of
 from openrouter_routing.providers import provider_slug
 from openrouter_routing.resolution import Layer, combine_policies, policy_of, resolve
 from tests.strategies import policies, routing_preferences
@@ -199,6 +199,17 @@ def test_two_policies_that_leave_nothing_contradict_each_other() -> None:
     both = combine_policies(policy_of({"only": ["openai"]}), policy_of({"only": ["azure"]}))
     with pytest.raises(PreferencesError, match=r"provider\.only"):
         resolve([], both)
+
+
+def test_an_order_stays_where_a_policy_forbids_but_a_part_of_it() -> None:
+    for policy in ({"ignore": ["azure/eu"]}, {"only": ["azure/eu"]}):
+        layers = [Layer("call", preferences_of(order=["azure"]))]
+        resolved = resolve(layers, policy_of(policy)).to_wire()
+        assert resolved == {"provider": {"order": ["azure"], **policy}}
+    with pytest.raises(PreferencesError, match="the policy forbids every provider"):
+        resolve(
+            [Layer("call", preferences_of(order=["azure/eu"]))], policy_of({"ignore": ["azure"]})
+        )
 
 
 @pytest.mark.parametrize("field", ["order", "sort", "options"])

@@ -73,7 +73,7 @@ def test_a_timeout_without_limits_has_none() -> None:
 
 
 @pytest.mark.parametrize("name", ["timeout", "first_token_timeout", "idle_timeout"])
-@pytest.mark.parametrize("value", [0, -1, float("nan"), "5", True])
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "5", True])
 def test_what_is_no_time_is_refused(name: str, value: Any) -> None:
     with pytest.raises(BadRequestError, match=name):
         settings_from(**{name: value})

@@ -37,6 +37,16 @@ def piece(arguments: Any = "", *, name: str | None = None, **fields: Any) -> dic
     return {**fields, "function": function}
 
 
+def test_looking_at_calls_that_are_still_arriving_changes_nothing() -> None:
+    assembler = ToolCallAssembler()
+    assembler.add(piece(index=0, name="now"))
+    assembler.add(piece(index=1, name="weather"))
+    assert [call["id"] for call in assembler.to_wire("gen-1")] == ["call_1_0", "call_1_1"]
+    assert assembler.add(piece("{}", index=0, id="real")).id == "real"
+    assert [call["id"] for call in assembler.to_wire("gen-1")] == ["real", "call_1_1"]
+    assert [delta.id for delta in assembler.missing_ids("gen-1")] == ["call_1_1"]
+
+
 def test_fragments_of_two_calls_may_alternate() -> None:
     assert assemble(
         piece(index=0, id="a", name="now"),

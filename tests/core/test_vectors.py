@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from openrouter_routing import (
+    NoEndpointsError,
     OpenRouterClient,
     PreferencesError,
     ResponseParseError,
     routing,
 )
 from tests.asking import KEY
-from tests.scripted_server import ScriptedServer, json_answer
+from tests.scripted_server import ScriptedServer, error_answer, json_answer
 
 HALF = base64.b64encode(array("f", [0.5, 0.25]).tobytes()).decode()
 
@@ -91,9 +92,22 @@ def test_a_block_and_a_client_that_are_there_for_chat_too_do_not_disturb(
     server.play(vectors([0.5]))
     own = client(server, routing={"session_id": "s"})
     with routing(models=["z/w"], zdr=True, user="ada"):
-        own.embeddings(["a"], model="x/y")
+        # Nor do they judge the answer: it is not from another model than one that was asked for.
+        route = own.embeddings(["a"], model="x/y").route
     body = server.requests[0].json
     assert body == {"model": "x/y", "input": ["a"], "provider": {"zdr": True}, "user": "ada"}
+    assert (route.requested_models, route.fallback_used) == ((), False)
+    server.play(
+        json_answer({"model": "q/r", "data": [{"index": 0, "embedding": [0.5]}]}),
+        error_answer(404, {"code": 404, "message": "No endpoints found"}),
+    )
+    with routing(models=["z/w"], zdr=True, session_id="s"):
+        assert own.embeddings(["a"], model="x/y").vectors == [[0.5]]
+        with pytest.raises(NoEndpointsError) as caught:
+            own.embeddings(["a"], model="x/y")
+    assert "provider.zdr" in str(caught.value)
+    assert "z/w" not in str(caught.value)
+    assert "session_id" not in str(caught.value)
 
 
 def test_providers_that_are_listed_in_part_do_not_hide_the_others(server: ScriptedServer) -> None:

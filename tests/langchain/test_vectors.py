@@ -211,9 +211,9 @@ async def test_what_only_chat_can_carry_is_an_error(
     with pytest.raises(PreferencesError, match="does not take models"):
         embeddings.embed_documents(["a"], models=["z/w"])
     with pytest.raises(PreferencesError, match="does not take session_id"):
-        await embeddings.with_routing(session_id="s").aembed_query("a")
+        embeddings.with_routing(session_id="s")
     with pytest.raises(PreferencesError, match="does not take models"):
-        rerank.with_routing(models=["z/w"]).compress_documents([Document("a")], "q")
+        rerank.with_routing(models=["z/w"])
     with pytest.raises(PreferencesError, match="does not take models"):
         OpenRouterEmbeddings(model=EMBEDDING_MODEL, routing={"models": ["z/w"]})
     with pytest.raises(PreferencesError, match="does not take service_tier"):
