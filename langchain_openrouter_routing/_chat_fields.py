@@ -32,7 +32,7 @@ from openrouter_routing.preferences import (
 from openrouter_routing.reasoning_options import Reasoning, check_reasoning
 from openrouter_routing.request import OPTIONS, PARAMETERS, check_fallbacks, merged_bodies
 from openrouter_routing.resolution import merge
-from openrouter_routing.settings import hide_secrets
+from openrouter_routing.settings import OnEmpty, hide_secrets
 
 _REQUEST_FIELDS = (
     "models", "session_id", "service_tier", "preset", "plugins", "transforms", "route", "trace", "router_metadata",
@@ -126,6 +126,18 @@ class ChatFields(Connection, BaseChatModel):
     # By a function: pydantic copies a default deeply for every model.
     _step: RoutingPreferences = PrivateAttr(default_factory=lambda: NO_PREFERENCES)
 
+    first_token_timeout: float | None = None
+    """Seconds from the request to the first piece of a streamed answer."""
+
+    idle_timeout: float | None = None
+    """Seconds between two pieces of a streamed answer; keep-alive comments do not count."""
+
+    coalesce: bool = False
+    """Whether pieces of text that arrive in one network read become one chunk; nothing is delayed."""
+
+    on_empty: OnEmpty = "ignore"
+    """What to do with a finished answer that holds nothing."""
+
     streaming: bool | None = None
     """True streams also inside `invoke`; False never streams."""
     stream_usage: bool = True
@@ -168,6 +180,21 @@ class ChatFields(Connection, BaseChatModel):
         with langchain_errors():
             check_reasoning(value)
         return dict(value)
+
+    def describe(self, **call: Any) -> str:
+        """Say which preferences a call made here and now would send, each with the layer it came from.
+
+        Args:
+            **call: The keywords of the call.
+
+        Example:
+            >>> from langchain_openrouter_routing import ChatOpenRouter
+            >>> print(ChatOpenRouter(model="openai/gpt-5-mini", zdr=True).describe(sort="price"))
+            provider.zdr   True     instance
+            provider.sort  'price'  call
+        """
+        with langchain_errors():
+            return self._sync_client().describe(**self._call_options(None, call))
 
     def _instance_preferences(self) -> RoutingPreferences:
         """Return the preferences this model adds to every request.

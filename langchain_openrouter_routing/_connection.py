@@ -34,7 +34,6 @@ from openrouter_routing.settings import (
     MAX_RETRY_WAIT,
     ClientSettings,
     HiddenHeaders,
-    OnEmpty,
     OnViolation,
     checked_base_url,
     merge_headers,
@@ -50,6 +49,8 @@ else:
 Number = int | float
 """A number that is sent as it was set: pydantic would make 1.0 of a 1 where only `float` is named."""
 _PREFERENCES = (*PROVIDER_FIELDS, *ROUTING_FIELDS)
+_OF_ANSWERS = ("first_token_timeout", "idle_timeout", "coalesce", "on_empty")
+"""Settings that only a chat model has: how its answers are read."""
 
 
 class Connection(BaseModel):
@@ -93,15 +94,6 @@ class Connection(BaseModel):
     timeout: float | httpx.Timeout | None = None
     """Seconds to wait for the next bytes of an answer, or an `httpx.Timeout`; 600 unless set."""
 
-    first_token_timeout: float | None = None
-    """Seconds from the request to the first piece of a streamed answer."""
-
-    idle_timeout: float | None = None
-    """Seconds between two pieces of a streamed answer; keep-alive comments do not count."""
-
-    coalesce: bool = False
-    """Whether pieces of text that arrive in one network read become one chunk; nothing is delayed."""
-
     max_retries: int | None = None
     """How often a failed request is sent again; 0 means never, 2 unless set."""
 
@@ -110,9 +102,6 @@ class Connection(BaseModel):
 
     on_violation: OnViolation = "raise"
     """What to do when a provider answers that the preferences exclude."""
-
-    on_empty: OnEmpty = "ignore"
-    """What to do with a finished answer that holds nothing."""
 
     default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
     """Headers of every request. They may hold secrets, so they are no part of a dump."""
@@ -260,13 +249,10 @@ class Connection(BaseModel):
             app_title=self.app_title,
             app_categories=self.app_categories,
             timeout=self.timeout,
-            first_token_timeout=self.first_token_timeout,
-            idle_timeout=self.idle_timeout,
-            coalesce=self.coalesce,
             max_retries=self.max_retries,
             max_retry_wait=self.max_retry_wait,
             on_violation=self.on_violation,
-            on_empty=self.on_empty,
+            **only_set(self.__dict__, _OF_ANSWERS),
         )
 
     def _instance_preferences(self) -> RoutingPreferences:

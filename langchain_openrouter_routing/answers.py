@@ -7,7 +7,7 @@ exactly one chunk (`model_name` on the first that knows it, the rest on the last
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.messages import (
     AIMessage,
@@ -165,9 +165,9 @@ def usage_metadata(usage: Usage) -> UsageMetadata | None:
         image=usage.output_image_tokens,
     )
     if inputs:
-        counts["input_token_details"] = InputTokenDetails(**inputs)  # type: ignore[typeddict-item]
+        counts["input_token_details"] = cast("InputTokenDetails", inputs)
     if outputs:
-        counts["output_token_details"] = OutputTokenDetails(**outputs)  # type: ignore[typeddict-item]
+        counts["output_token_details"] = cast("OutputTokenDetails", outputs)
     return counts
 
 

@@ -103,22 +103,6 @@ class ChatOpenRouter(ChatFields):
         """
         return self.model
 
-    # Routing
-
-    def describe(self, **call: Any) -> str:
-        """Say which preferences a call made here and now would send, each with the layer it came from.
-
-        Args:
-            **call: The keywords of the call.
-
-        Example:
-            >>> print(ChatOpenRouter(model="openai/gpt-5-mini", zdr=True).describe(sort="price"))
-            provider.zdr   True     instance
-            provider.sort  'price'  call
-        """
-        with langchain_errors():
-            return self._sync_client().describe(**self._call_options(None, call))
-
     # Generating
 
     def _generate(

@@ -36,7 +36,6 @@ class ConnectionFields(
     CommonPreferences,
     LayerFields,
     RequestFields,
-    AnswerFields,
     AccountFields,
     total=False,
 ):
@@ -55,7 +54,12 @@ class ConnectionFields(
 
 
 class ChatOpenRouterFields(
-    ConnectionFields, HeaderPreferences, ChatPreferences, ModelParameters, total=False
+    ConnectionFields,
+    HeaderPreferences,
+    ChatPreferences,
+    ModelParameters,
+    AnswerFields,
+    total=False,
 ):
     """What `ChatOpenRouter` takes."""
 

@@ -301,10 +301,7 @@ def check_seconds(name: str, value: Any, *, needed: bool = False) -> None:
         or not value > 0
         or not math.isfinite(value)
     ):
-        without = "; httpx.Timeout(None) waits forever" if name == "timeout" else ""
-        raise BadRequestError(
-            f"{name} takes a number of seconds greater than 0, got {value!r}{without}"
-        )
+        raise BadRequestError(f"{name} takes a number of seconds greater than 0, got {value!r}")
 
 
 def base_url_from_environment() -> str:

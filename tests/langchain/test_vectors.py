@@ -13,7 +13,7 @@ from langchain_core.embeddings import Embeddings
 from langchain_tests.integration_tests import EmbeddingsIntegrationTests
 from langchain_tests.unit_tests import EmbeddingsUnitTests
 
-from langchain_openrouter_routing import OpenRouterEmbeddings, OpenRouterRerank
+from langchain_openrouter_routing import ChatOpenRouter, OpenRouterEmbeddings, OpenRouterRerank
 from langchain_openrouter_routing.errors import (
     AuthenticationError,
     BadRequestError,
@@ -225,3 +225,20 @@ async def test_what_only_chat_can_carry_is_an_error(
     with pytest.raises(BadRequestError, match="did you mean 'top_n'"):
         rerank.compress_documents([Document("a")], "q", topn=2)
     assert emulator.requests == []
+
+
+def test_what_only_streams_and_chats_have_is_no_field_here() -> None:
+    for name in ("coalesce", "first_token_timeout", "idle_timeout", "on_empty"):
+        assert name in ChatOpenRouter.model_fields
+        for kind in (OpenRouterEmbeddings, OpenRouterRerank):
+            with pytest.raises(BadRequestError, match=name):
+                kind(model="x/y", **{name: None})
+
+
+async def test_extra_bodies_of_model_and_call_merge(
+    emulator: Emulator, embeddings: OpenRouterEmbeddings
+) -> None:
+    both = embeddings.model_copy(update={"extra_body": {"a": {"x": 1}, "provider": {"zdr": True}}})
+    both.embed_query("a", extra_body={"a": {"x": 2}, "provider": {"sort": "price"}})
+    assert bodies(emulator)[0]["provider"] == {"zdr": True, "sort": "price"}
+    assert bodies(emulator)[0]["a"] == {"x": 2}
