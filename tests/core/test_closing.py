@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,7 @@ from openrouter_routing import (
 )
 from tests.asking import KEY, MESSAGES
 from tests.scripted_server import (
+    CLOSE,
     DONE,
     HANG,
     ScriptedServer,
@@ -166,3 +168,13 @@ def test_the_first_token_limit_is_one_of_the_wait_for_a_connection_too(
             next(deltas)
             with pytest.raises(APITimeoutError):
                 next(iter(client.stream(MESSAGES, model=MODEL)))
+
+
+def test_the_time_that_a_broken_stream_took_stands_still(server: ScriptedServer) -> None:
+    server.play(stream_answer(chunk("Be"), CLOSE))
+    stream = sync_client(server, max_retries=0).stream(MESSAGES, model=MODEL)
+    with pytest.raises(StreamInterruptedError):
+        list(stream)
+    took = stream.completion.route.elapsed
+    time.sleep(0.01)
+    assert stream.completion.route.elapsed == took is not None
