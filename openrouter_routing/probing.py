@@ -13,7 +13,7 @@ from decimal import Decimal
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
-from openrouter_routing._plan_request import endpoint_name
+from openrouter_routing._endpoint_name import endpoint_name
 from openrouter_routing.completion import Completion
 from openrouter_routing.endpoint import Endpoint
 from openrouter_routing.errors import BadRequestError, OpenRouterError

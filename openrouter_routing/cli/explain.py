@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from openrouter_routing._plan_request import endpoint_name
+from openrouter_routing._endpoint_name import endpoint_name
 from openrouter_routing._vocabulary import unknown_name
 from openrouter_routing.catalog import Catalog
 from openrouter_routing.cli._output import show, show_json
