@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from openrouter_routing._endpoint_name import EndpointName, endpoint_name
-from openrouter_routing._vocabulary import ENDPOINT_TIERS
+from openrouter_routing._vocabulary import (
+    DATA_COLLECTION,
+    ENDPOINT_TIERS,
+    PARTITIONS,
+    SORTS,
+    unknown_name,
+)
 from openrouter_routing.endpoint import Endpoint
+from openrouter_routing.preferences import PROVIDER_FIELDS, MaxPrice, Percentiles, ProviderSort
 from openrouter_routing.pricing import parse_decimal
 
 __all__ = ["RouteRequestError"]
 
-PROVIDER_FIELDS = (
-    "allow_fallbacks",
-    "data_collection",
-    "enforce_distillable_text",
-    "ignore",
-    "max_price",
-    "only",
-    "options",
-    "order",
-    "preferred_max_latency",
-    "preferred_min_throughput",
-    "quantizations",
-    "require_parameters",
-    "sort",
-    "zdr",
-)
-SORTS = ("price", "throughput", "latency", "exacto")
-PRICE_LIMITS = ("prompt", "completion", "request", "image", "audio")
-PERCENTILES = ("p50", "p75", "p90", "p99")
-
 # Suffixes that say how to route; every other suffix is part of a model's own id.
-_ROUTING_VARIANTS: Mapping[str, tuple[str | None, str | None]] = {
+ROUTING_VARIANTS: Mapping[str, tuple[str | None, str | None]] = {
     "nitro": ("throughput", "priority"),
     "floor": ("price", "flex"),
     "exacto": ("exacto", None),
@@ -76,7 +62,7 @@ _EITHER: Mapping[str, frozenset[str]] = {
     "reasoning": frozenset({"reasoning", "reasoning_effort"}),
     "reasoning_effort": frozenset({"reasoning", "reasoning_effort"}),
 }
-_CHARACTERS_PER_TOKEN = 4
+CHARACTERS_PER_TOKEN = 4
 
 
 class RouteRequestError(ValueError):
@@ -155,7 +141,8 @@ def read_request(
     response_format = _mapping(body.get("response_format"), "response_format")
     if response_format.get("type") in ("text", None):
         parameters = tuple(name for name in parameters if name != "response_format")
-    limit = body.get("max_completion_tokens", body.get("max_tokens"))
+    limit = body.get("max_completion_tokens")
+    limit = body.get("max_tokens") if limit is None else limit
     quantizations = _texts(provider.get("quantizations"), "provider.quantizations")
     only = _texts(provider.get("only"), "provider.only")
     strict = _flag(provider.get("require_parameters"), "provider.require_parameters")
@@ -222,9 +209,9 @@ def _resolve_model(asked: str, served: Mapping[str, str]) -> WantedModel:
     model, sort, tier = asked, None, None
     while model not in served:
         stem, _, variant = model.rpartition(":")
-        if not stem or variant not in _ROUTING_VARIANTS:
+        if not stem or variant not in ROUTING_VARIANTS:
             break
-        added_sort, added_tier = _ROUTING_VARIANTS[variant]
+        added_sort, added_tier = ROUTING_VARIANTS[variant]
         sort, tier = sort or added_sort, tier or added_tier
         model = stem
     return WantedModel(asked, served.get(model, model), sort, tier)
@@ -234,7 +221,7 @@ def estimate_prompt_tokens(body: Mapping[str, object]) -> int:
     """Estimate the size of a request's prompt: one token for each four characters of text."""
     parts = (body.get(name) for name in ("messages", "tools", "input", "query", "documents"))
     characters = sum(_characters(part) for part in parts)
-    return -(-characters // _CHARACTERS_PER_TOKEN)
+    return -(-characters // CHARACTERS_PER_TOKEN)
 
 
 def _characters(value: object) -> int:
@@ -330,17 +317,15 @@ def _flag(value: object, field: str, default: bool = False) -> bool:
     return value
 
 
-def _closed(value: object, known: Collection[object], field: str) -> None:
-    if value in known:
-        return
-    near = difflib.get_close_matches(str(value), [str(name) for name in known], n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise RouteRequestError(field, f"unknown value {value!r}{hint}")
+def _closed(value: object, known: Iterable[str], field: str) -> None:
+    words = tuple(known)
+    if value not in words:
+        raise RouteRequestError(field, unknown_name("value", str(value), words))
 
 
 def _collection(value: object) -> bool:
     if value is not None:
-        _closed(value, ("allow", "deny"), "provider.data_collection")
+        _closed(value, DATA_COLLECTION, "provider.data_collection")
     return value == "deny"
 
 
@@ -348,10 +333,10 @@ def _sort(value: object) -> tuple[str | None, bool]:
     by, partition = value, None
     if isinstance(value, Mapping):
         for name in value:
-            _closed(name, ("by", "partition"), "provider.sort")
+            _closed(name, ProviderSort.model_fields, "provider.sort")
         by, partition = value.get("by"), value.get("partition")
     if partition is not None:
-        _closed(partition, ("model", "none"), "provider.sort.partition")
+        _closed(partition, PARTITIONS, "provider.sort.partition")
     if by is None:
         return None, partition == "none"
     _closed(by, SORTS, "provider.sort")
@@ -361,7 +346,7 @@ def _sort(value: object) -> tuple[str | None, bool]:
 def _max_price(value: object) -> Mapping[str, Decimal]:
     limits: dict[str, Decimal] = {}
     for name, limit in _mapping(value, "provider.max_price").items():
-        _closed(name, PRICE_LIMITS, "provider.max_price")
+        _closed(name, MaxPrice.model_fields, "provider.max_price")
         if limit is None:
             continue
         try:
@@ -376,7 +361,7 @@ def _cutoffs(value: object, name: str) -> Mapping[str, float]:
     given = value if isinstance(value, Mapping) else {"p50": value}
     cutoffs: dict[str, float] = {}
     for percentile, cutoff in given.items():
-        _closed(percentile, PERCENTILES, field)
+        _closed(percentile, Percentiles.model_fields, field)
         if cutoff is None:
             continue
         if isinstance(cutoff, bool) or not isinstance(cutoff, int | float):
