@@ -15,6 +15,7 @@ from openrouter_routing._vocabulary import (
     unknown_name,
 )
 from openrouter_routing.endpoint import Endpoint
+from openrouter_routing.errors import BadRequestError
 from openrouter_routing.preferences import PROVIDER_FIELDS, MaxPrice, Percentiles, ProviderSort
 from openrouter_routing.pricing import parse_decimal
 
@@ -65,7 +66,7 @@ _EITHER: Mapping[str, frozenset[str]] = {
 CHARACTERS_PER_TOKEN = 4
 
 
-class RouteRequestError(ValueError):
+class RouteRequestError(BadRequestError):
     """A request that the router would refuse, with the field that is wrong.
 
     Args:
