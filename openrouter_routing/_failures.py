@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import time
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from openrouter_routing import errors
+from openrouter_routing._json_values import as_mapping, as_number, as_text
 from openrouter_routing._replay import UNKNOWN_ITEM
 from openrouter_routing.preferences import NO_PREFERENCES, RoutingPreferences
 
@@ -166,10 +166,10 @@ def error_class(
         status: The HTTP status.
         names_model: Whether the request named a model, so that 404 is about that.
     """
-    availability = _mapping(error.get("availability"))
+    availability = as_mapping(error.get("availability"))
     if known := _BY_AVAILABILITY.get(str(availability.get("code"))):
         return known
-    metadata = _mapping(error.get("metadata"))
+    metadata = as_mapping(error.get("metadata"))
     kind = _BY_ERROR_TYPE.get(str(_error_type(error, metadata)))
     if kind is errors.ServiceUnavailableError and metadata.get("provider_name"):
         return errors.ProviderError
@@ -211,8 +211,8 @@ def error_from_wire(
         sent: What was asked for.
     """
     headers, body, sent = headers or {}, body or {}, sent or Sent()
-    metadata = _mapping(error.get("metadata"))
-    availability = _mapping(error.get("availability"))
+    metadata = as_mapping(error.get("metadata"))
+    availability = as_mapping(error.get("availability"))
     status = _status(error, status)
     kind = error_class(error, status, names_model=sent.names_model)
     details = failure_details(error, headers=headers, body=body)
@@ -269,17 +269,17 @@ def failure_details(
     error: Mapping[str, Any], *, headers: Mapping[str, str], body: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Read what every error class keeps from an `error` object and what stands around it."""
-    metadata = _mapping(error.get("metadata"))
-    availability = _mapping(error.get("availability"))
+    metadata = as_mapping(error.get("metadata"))
+    availability = as_mapping(error.get("availability"))
     provider = metadata.get("provider_name") or body.get("provider")
     return {
         "error_type": _error_type(error, metadata),
         "provider": provider if isinstance(provider, str) else None,
-        "generation_id": headers.get("x-generation-id") or _text(body.get("id")),
+        "generation_id": headers.get("x-generation-id") or as_text(body.get("id")),
         "retry_after": retry_after(headers, availability, metadata),
         "availability": availability or None,
         "metadata": metadata or None,
-        "openrouter_metadata": _mapping(body.get("openrouter_metadata")) or None,
+        "openrouter_metadata": as_mapping(body.get("openrouter_metadata")) or None,
     }
 
 
@@ -328,10 +328,10 @@ def retry_after(
     """Read how many seconds to wait: `Retry-After`, else `availability.retry_after`, else `X-RateLimit-Reset`."""
     if (told := _seconds_or_date(headers.get("retry-after"))) is not None:
         return told
-    if (told := _number(availability.get("retry_after"))) is not None:
+    if (told := as_number(availability.get("retry_after"))) is not None:
         return max(told, 0.0)
-    inner = {str(key).lower(): value for key, value in _mapping(metadata.get("headers")).items()}
-    reset = _number(headers.get("x-ratelimit-reset") or inner.get("x-ratelimit-reset"))
+    inner = {str(key).lower(): value for key, value in as_mapping(metadata.get("headers")).items()}
+    reset = as_number(headers.get("x-ratelimit-reset") or inner.get("x-ratelimit-reset"))
     if reset is None:
         return None
     # Milliseconds or seconds since 1970, or plain seconds from now.
@@ -342,7 +342,7 @@ def retry_after(
 def _seconds_or_date(value: str | None) -> float | None:
     if value is None:
         return None
-    if (seconds := _number(value)) is not None:
+    if (seconds := as_number(value)) is not None:
         return max(seconds, 0.0)
     try:
         return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
@@ -356,7 +356,7 @@ def _exclusions(availability: Mapping[str, Any], sent: Sent) -> tuple[str, ...]:
     if isinstance(excluded_by, list) and excluded_by:
         named = ", ".join(_EXCLUDED_BY.get(str(rule), str(rule)) for rule in excluded_by)
         lines.append(f"excluded the last endpoints: {named}")
-    constraint = _mapping(availability.get("constraint"))
+    constraint = as_mapping(availability.get("constraint"))
     if constraint:
         lines.append(f"constraint: {constraint.get('field')}: {constraint.get('detail')}")
     lines.append("preferences that were sent:")
@@ -412,29 +412,11 @@ def _status(error: Mapping[str, Any], status: int | None) -> int | None:
     if status is not None and status >= 400:
         return status
     for told in (error.get("http_status"), error.get("code")):
-        number = _number(told)
+        number = as_number(told)
         if number is not None and 400 <= number < 600:
             return int(number)
     return status
 
 
 def _error_type(error: Mapping[str, Any], metadata: Mapping[str, Any]) -> str | None:
-    return _text(metadata.get("error_type")) or _text(error.get("error_type"))
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
+    return as_text(metadata.get("error_type")) or as_text(error.get("error_type"))

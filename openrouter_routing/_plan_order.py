@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from openrouter_routing._plan_request import EndpointName, Wanted, WantedModel, name_of
+from openrouter_routing._endpoint_name import EndpointName, name_of
+from openrouter_routing._plan_request import Wanted, WantedModel
 from openrouter_routing._plan_rules import Reason
 from openrouter_routing.endpoint import Endpoint, PercentileStats
 

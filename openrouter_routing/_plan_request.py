@@ -2,41 +2,27 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
 
-from openrouter_routing._vocabulary import ENDPOINT_TIERS
+from openrouter_routing._endpoint_name import EndpointName, endpoint_name
+from openrouter_routing._vocabulary import (
+    DATA_COLLECTION,
+    ENDPOINT_TIERS,
+    PARTITIONS,
+    SORTS,
+    unknown_name,
+)
 from openrouter_routing.endpoint import Endpoint
+from openrouter_routing.errors import BadRequestError
+from openrouter_routing.preferences import PROVIDER_FIELDS, MaxPrice, Percentiles, ProviderSort
 from openrouter_routing.pricing import parse_decimal
-from openrouter_routing.providers import provider_slug
 
 __all__ = ["RouteRequestError"]
 
-PROVIDER_FIELDS = (
-    "allow_fallbacks",
-    "data_collection",
-    "enforce_distillable_text",
-    "ignore",
-    "max_price",
-    "only",
-    "options",
-    "order",
-    "preferred_max_latency",
-    "preferred_min_throughput",
-    "quantizations",
-    "require_parameters",
-    "sort",
-    "zdr",
-)
-SORTS = ("price", "throughput", "latency", "exacto")
-PRICE_LIMITS = ("prompt", "completion", "request", "image", "audio")
-PERCENTILES = ("p50", "p75", "p90", "p99")
-
 # Suffixes that say how to route; every other suffix is part of a model's own id.
-_ROUTING_VARIANTS: Mapping[str, tuple[str | None, str | None]] = {
+ROUTING_VARIANTS: Mapping[str, tuple[str | None, str | None]] = {
     "nitro": ("throughput", "priority"),
     "floor": ("price", "flex"),
     "exacto": ("exacto", None),
@@ -77,10 +63,10 @@ _EITHER: Mapping[str, frozenset[str]] = {
     "reasoning": frozenset({"reasoning", "reasoning_effort"}),
     "reasoning_effort": frozenset({"reasoning", "reasoning_effort"}),
 }
-_CHARACTERS_PER_TOKEN = 4
+CHARACTERS_PER_TOKEN = 4
 
 
-class RouteRequestError(ValueError):
+class RouteRequestError(BadRequestError):
     """A request that the router would refuse, with the field that is wrong.
 
     Args:
@@ -92,50 +78,6 @@ class RouteRequestError(ValueError):
         super().__init__(f"{field}: {reason}")
         self.field = field
         self.reason = reason
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointName:
-    """How preferences or a tag name endpoints: a provider and, if given, one variant of it."""
-
-    base: str
-    variant: str | None
-    tier: str | None
-
-    def __str__(self) -> str:
-        return self.base if self.variant is None else f"{self.base}/{self.variant}"
-
-    def is_exactly(self, tag: EndpointName) -> bool:
-        """Whether this names an endpoint of this tag and no other."""
-        return self.variant is not None and (self.base, self.variant) == (tag.base, tag.variant)
-
-    def matches(self, tag: EndpointName) -> bool:
-        """Whether an endpoint of this tag is meant.
-
-        A bare provider means all its variants and regions, but none of its service tiers.
-        """
-        if self.base != tag.base:
-            return False
-        if self.variant is None:
-            return tag.tier is None
-        if self.variant == tag.variant:
-            return True
-        within = tag.variant is not None and tag.variant.startswith(f"{self.variant}/")
-        return within and tag.tier is None
-
-
-@lru_cache(maxsize=8192)
-def endpoint_name(name: str, declared_tier: str | None = None) -> EndpointName:
-    """Read a tag, slug or display name, and the tier the endpoint says it sells."""
-    base, _, variant = name.lower().partition("/")
-    last = variant.rpartition("/")[2]
-    tier = last if last in ENDPOINT_TIERS else None
-    return EndpointName(provider_slug(base) or base, variant or None, declared_tier or tier)
-
-
-def name_of(endpoint: Endpoint) -> EndpointName:
-    """Give the name of an endpoint."""
-    return endpoint_name(endpoint.tag, endpoint.declared_tier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +142,8 @@ def read_request(
     response_format = _mapping(body.get("response_format"), "response_format")
     if response_format.get("type") in ("text", None):
         parameters = tuple(name for name in parameters if name != "response_format")
-    limit = body.get("max_completion_tokens", body.get("max_tokens"))
+    limit = body.get("max_completion_tokens")
+    limit = body.get("max_tokens") if limit is None else limit
     quantizations = _texts(provider.get("quantizations"), "provider.quantizations")
     only = _texts(provider.get("only"), "provider.only")
     strict = _flag(provider.get("require_parameters"), "provider.require_parameters")
@@ -267,9 +210,9 @@ def _resolve_model(asked: str, served: Mapping[str, str]) -> WantedModel:
     model, sort, tier = asked, None, None
     while model not in served:
         stem, _, variant = model.rpartition(":")
-        if not stem or variant not in _ROUTING_VARIANTS:
+        if not stem or variant not in ROUTING_VARIANTS:
             break
-        added_sort, added_tier = _ROUTING_VARIANTS[variant]
+        added_sort, added_tier = ROUTING_VARIANTS[variant]
         sort, tier = sort or added_sort, tier or added_tier
         model = stem
     return WantedModel(asked, served.get(model, model), sort, tier)
@@ -279,7 +222,7 @@ def estimate_prompt_tokens(body: Mapping[str, object]) -> int:
     """Estimate the size of a request's prompt: one token for each four characters of text."""
     parts = (body.get(name) for name in ("messages", "tools", "input", "query", "documents"))
     characters = sum(_characters(part) for part in parts)
-    return -(-characters // _CHARACTERS_PER_TOKEN)
+    return -(-characters // CHARACTERS_PER_TOKEN)
 
 
 def _characters(value: object) -> int:
@@ -375,17 +318,15 @@ def _flag(value: object, field: str, default: bool = False) -> bool:
     return value
 
 
-def _closed(value: object, known: Collection[object], field: str) -> None:
-    if value in known:
-        return
-    near = difflib.get_close_matches(str(value), [str(name) for name in known], n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise RouteRequestError(field, f"unknown value {value!r}{hint}")
+def _closed(value: object, known: Iterable[str], field: str) -> None:
+    words = tuple(known)
+    if value not in words:
+        raise RouteRequestError(field, unknown_name("value", str(value), words))
 
 
 def _collection(value: object) -> bool:
     if value is not None:
-        _closed(value, ("allow", "deny"), "provider.data_collection")
+        _closed(value, DATA_COLLECTION, "provider.data_collection")
     return value == "deny"
 
 
@@ -393,10 +334,10 @@ def _sort(value: object) -> tuple[str | None, bool]:
     by, partition = value, None
     if isinstance(value, Mapping):
         for name in value:
-            _closed(name, ("by", "partition"), "provider.sort")
+            _closed(name, ProviderSort.model_fields, "provider.sort")
         by, partition = value.get("by"), value.get("partition")
     if partition is not None:
-        _closed(partition, ("model", "none"), "provider.sort.partition")
+        _closed(partition, PARTITIONS, "provider.sort.partition")
     if by is None:
         return None, partition == "none"
     _closed(by, SORTS, "provider.sort")
@@ -406,7 +347,7 @@ def _sort(value: object) -> tuple[str | None, bool]:
 def _max_price(value: object) -> Mapping[str, Decimal]:
     limits: dict[str, Decimal] = {}
     for name, limit in _mapping(value, "provider.max_price").items():
-        _closed(name, PRICE_LIMITS, "provider.max_price")
+        _closed(name, MaxPrice.model_fields, "provider.max_price")
         if limit is None:
             continue
         try:
@@ -421,7 +362,7 @@ def _cutoffs(value: object, name: str) -> Mapping[str, float]:
     given = value if isinstance(value, Mapping) else {"p50": value}
     cutoffs: dict[str, float] = {}
     for percentile, cutoff in given.items():
-        _closed(percentile, PERCENTILES, field)
+        _closed(percentile, Percentiles.model_fields, field)
         if cutoff is None:
             continue
         if isinstance(cutoff, bool) or not isinstance(cutoff, int | float):

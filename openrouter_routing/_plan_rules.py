@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from openrouter_routing._plan_request import EndpointName, Wanted, WantedModel, name_of
+from openrouter_routing._endpoint_name import EndpointName, name_of
+from openrouter_routing._plan_request import Wanted, WantedModel
 from openrouter_routing.endpoint import Endpoint
 
 Reason = tuple[str, object, object]

@@ -24,7 +24,6 @@ PLUGINS = (
     "pareto-router", "response-healing", "web", "web-fetch",
 )  # fmt: skip
 LEGACY_ROUTES = ("fallback", "sort")
-PERCENTILES = ("p50", "p75", "p90", "p99")
 
 _LISTED = 40
 """How many known words a person looks through."""

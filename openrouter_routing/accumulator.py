@@ -18,6 +18,9 @@ _CHOICE_KEYS = frozenset(
 )
 _TEXT_KEYS = frozenset(("content", "role"))
 _NOT_TOP_LEVEL = frozenset(("usage", "error", "object"))
+_WORDS_OF_TEXTS = frozenset(
+    ("content", "reasoning", "refusal", "summary", "text", "thinking", "thought", "transcript")
+)
 
 
 class Delta:
@@ -55,13 +58,14 @@ class _Choice:
     """What has arrived of one choice."""
 
     __slots__ = (
-        "annotations", "audio", "extra", "finish_reason", "images", "index", "logprobs",
-        "native_finish_reason", "reasoning", "reasoning_details", "refusal", "text", "tool_calls", "unknown",
+        "annotations", "audio", "extra", "extra_texts", "finish_reason", "images", "index", "logprobs",
+        "native_finish_reason", "parts", "reasoning", "reasoning_details", "refusal", "text", "tool_calls", "unknown",
     )  # fmt: skip
 
     def __init__(self, index: int) -> None:
         self.index = index
         self.text: list[str] = []
+        self.parts: list[tuple[int, Any]] = []
         self.reasoning: list[str] = []
         self.reasoning_details: list[dict[str, Any]] = []
         self.tool_calls = ToolCallAssembler()
@@ -73,7 +77,35 @@ class _Choice:
         self.finish_reason: str | None = None
         self.native_finish_reason: str | None = None
         self.extra: dict[str, Any] = {}
+        self.extra_texts: dict[str, list[str]] = {}
         self.unknown: dict[str, Any] = {}
+
+    def take_parts(self, content: object) -> str:
+        """Take in a content that is a list of parts; return its text, and keep what is none with its place."""
+        if not isinstance(content, list):
+            return ""
+        began = len(self.text)
+        for part in content:
+            text = part.get("text") if isinstance(part, Mapping) else part
+            if not isinstance(text, str):
+                self.parts.append((len(self.text), part))
+            elif text:
+                self.text.append(text)
+        return "".join(self.text[began:])
+
+    def content(self) -> str | list[Any] | None:
+        """Return the content as a whole answer has it: a text, or a list where there was more than text."""
+        if not self.parts:
+            return "".join(self.text) if self.text else None
+        content: list[Any] = []
+        began = 0
+        for place, part in (*self.parts, (len(self.text), None)):
+            if place > began:
+                content.append({"type": "text", "text": "".join(self.text[began:place])})
+                began = place
+            if part is not None:
+                content.append(part)
+        return content
 
     def keep_unknown(self, entry: Mapping[str, Any]) -> None:
         """Keep the fields of a choice that this package does not know, as they were told last."""
@@ -106,8 +138,8 @@ class Accumulator:
     def has_content(self) -> bool:
         """Whether anything of an answer has arrived."""
         return any(
-            choice.text or choice.reasoning or choice.reasoning_details or len(choice.tool_calls)
-            or choice.refusal or choice.images or choice.audio
+            choice.text or choice.parts or choice.reasoning or choice.reasoning_details
+            or len(choice.tool_calls) or choice.refusal or choice.images or choice.audio
             for choice in self._choices.values()
         )  # fmt: skip
 
@@ -193,11 +225,11 @@ class Accumulator:
                 return None
         content = body.get("content")
         if type(content) is not str:
-            content = _text_of(content)
+            content = choice.take_parts(content)
+        elif content:
+            choice.text.append(content)
         delta = Delta(index, content)
         added = bool(content)
-        if added:
-            choice.text.append(content)
         if not body.keys() <= _TEXT_KEYS:
             for key, value in body.items():
                 if value and key not in _TEXT_KEYS:
@@ -228,7 +260,7 @@ class Accumulator:
     def _choice_to_wire(self, choice: _Choice) -> dict[str, Any]:
         message: dict[str, Any] = {
             "role": "assistant",
-            "content": "".join(choice.text) if choice.text else None,
+            "content": choice.content(),
         }
         if choice.refusal:
             message["refusal"] = "".join(choice.refusal)
@@ -245,6 +277,8 @@ class Accumulator:
         if choice.annotations:
             message["annotations"] = choice.annotations
         message.update(choice.extra)
+        for name, pieces in choice.extra_texts.items():
+            message[name] = _join_texts(name, pieces)
         entry: dict[str, Any] = {
             "index": choice.index,
             "message": message,
@@ -281,6 +315,9 @@ def _add_part(choice: _Choice, delta: Delta, key: str, value: Any) -> bool:
     elif key == "audio" and isinstance(value, dict):
         choice.audio.append(value)
         delta.audio = value
+    elif isinstance(value, str):
+        choice.extra_texts.setdefault(key, []).append(value)
+        return False
     else:
         choice.extra[key] = _grow(choice.extra.get(key), value)
         return False
@@ -288,20 +325,20 @@ def _add_part(choice: _Choice, delta: Delta, key: str, value: Any) -> bool:
 
 
 def _grow(held: Any, value: Any) -> Any:
-    """Keep a field this package does not know: texts and lists grow, anything else is replaced."""
-    if isinstance(held, str) and isinstance(value, str):
-        return held if held == value else held + value
+    """Keep a field of a name this package does not know: lists grow, anything else is replaced."""
     if isinstance(held, list) and isinstance(value, list):
         return [*held, *value]
     return value
 
 
-def _text_of(content: object) -> str:
-    if content is None:
-        return ""
-    from openrouter_routing.completion import content_text
+def _join_texts(name: str, pieces: list[str]) -> str:
+    """Join a text of a name this package does not know.
 
-    return content_text(content)
+    What every chunk says alike describes the answer, such as an id or a type, unless its name says that it is text:
+    models do write "ha" three times.
+    """
+    alike = len(set(pieces)) == 1 and _WORDS_OF_TEXTS.isdisjoint(name.split("_"))
+    return pieces[0] if alike else "".join(pieces)
 
 
 def join_audio(fragments: list[dict[str, Any]]) -> dict[str, Any]:

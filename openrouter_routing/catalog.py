@@ -18,6 +18,7 @@ from openrouter_routing._catalog_fields import Entry, FieldError
 from openrouter_routing._json_lines import line_of
 from openrouter_routing._json_text import readable_json
 from openrouter_routing.endpoint import Endpoint, PercentileStats
+from openrouter_routing.errors import OpenRouterError
 from openrouter_routing.pricing import Pricing
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ __all__ = ["Catalog", "CatalogError", "Endpoint", "Model", "PercentileStats", "P
 FORMAT = "openrouter-routing catalog 1"
 
 
-class CatalogError(Exception):
+class CatalogError(OpenRouterError):
     """A catalog that cannot be read, or a model that it does not have.
 
     Args:

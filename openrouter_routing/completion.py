@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from openrouter_routing._json_values import as_text
 from openrouter_routing._reasoning import reasoning_text
 from openrouter_routing._tool_calls import ToolCall, read_tool_calls
 from openrouter_routing.route import Route, Usage
@@ -130,23 +131,20 @@ def _read_choice(entry: dict[str, Any], place: int, generation_id: str | None) -
     calls = read_tool_calls(message.get("tool_calls"), generation_id)
     normalize_finish(entry, has_tool_calls=bool(calls))
     details = _dicts(message.get("reasoning_details"))
-    reasoning = message.get("reasoning")
     index = entry.get("index")
-    audio, logprobs, refusal = message.get("audio"), entry.get("logprobs"), message.get("refusal")
+    audio, logprobs = message.get("audio"), entry.get("logprobs")
     return Choice(
         index=index if isinstance(index, int) else place,
         text=content_text(message.get("content")),
-        reasoning=reasoning
-        if isinstance(reasoning, str) and reasoning
-        else reasoning_text(details),
+        reasoning=as_text(message.get("reasoning")) or reasoning_text(details),
         reasoning_details=details,
         tool_calls=calls,
-        refusal=refusal if isinstance(refusal, str) and refusal else None,
+        refusal=as_text(message.get("refusal")),
         images=_dicts(message.get("images")),
         audio=audio if isinstance(audio, dict) else None,
         annotations=_dicts(message.get("annotations")),
-        finish_reason=_word(entry.get("finish_reason")),
-        native_finish_reason=_word(entry.get("native_finish_reason")),
+        finish_reason=as_text(entry.get("finish_reason")),
+        native_finish_reason=as_text(entry.get("native_finish_reason")),
         logprobs=logprobs if isinstance(logprobs, dict) else None,
         message=message,
     )
@@ -179,7 +177,3 @@ def content_text(content: object) -> str:
 
 def _dicts(value: object) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _word(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None

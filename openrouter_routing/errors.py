@@ -3,7 +3,8 @@
     OpenRouterError
     ├── BadRequestError             the request is malformed (400, 413, 422): change it
     │   ├── PreferencesError        preferences are malformed or contradict each other: nothing was sent
-    │   └── ContextLengthError      the input is longer than the model takes: shorten it
+    │   ├── ContextLengthError      the input is longer than the model takes: shorten it
+    │   └── RouteRequestError       in `planning`: the router would refuse the request that is planned
     ├── AuthenticationError         no key, or a wrong one (401)
     ├── InsufficientCreditsError    no credits left (402)
     ├── PermissionDeniedError       moderation, guardrail, region or key limits (403)
@@ -18,7 +19,8 @@
     ├── EmptyResponseError          a finished answer without any content
     ├── StreamInterruptedError      a stream broke off: an error in it, a cut, a stall; keeps what had arrived
     ├── RoutingViolation            a provider answered that the preferences exclude
-    └── BudgetExceeded              the spending limit of `record_routes(max_cost=)` is reached: nothing was sent
+    ├── BudgetExceeded              the spending limit of `record_routes(max_cost=)` is reached: nothing was sent
+    └── CatalogError                in `catalog`: a catalog that cannot be read, or a model that it does not have
 
 None of them is a ValueError or TypeError: LlamaIndex's default response synthesizer turns those into "Empty Response".
 See https://openrouter.ai/docs/api-reference/errors

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Self
 
+from openrouter_routing._json_values import as_count, as_mapping, as_text
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInfo:
@@ -74,33 +76,19 @@ class ModelInfo:
 
         See https://openrouter.ai/docs/api-reference/list-available-models
         """
-        architecture, top = _object(entry, "architecture"), _object(entry, "top_provider")
-        reasoning = _object(entry, "reasoning")
+        architecture = as_mapping(entry.get("architecture"))
+        top = as_mapping(entry.get("top_provider"))
+        reasoning = as_mapping(entry.get("reasoning"))
         return cls(
             id=_identity(entry),
-            canonical_slug=_text(entry, "canonical_slug"),
-            name=_text(entry, "name"),
+            canonical_slug=as_text(entry.get("canonical_slug")),
+            name=as_text(entry.get("name")),
             context_length=_count(entry, "context_length") or _count(top, "context_length"),
             max_output_tokens=_count(top, "max_completion_tokens"),
             input_modalities=_texts(architecture, "input_modalities") or ("text",),
             output_modalities=_texts(architecture, "output_modalities") or ("text",),
             reasoning_efforts=_texts(reasoning, "supported_efforts"),
-            default_reasoning_effort=_text(reasoning, "default_effort"),
-            **_abilities(entry),
-        )
-
-    @classmethod
-    def _from_table(cls, entry: Mapping[str, object]) -> Self:
-        return cls(
-            id=_identity(entry),
-            canonical_slug=_text(entry, "canonical_slug"),
-            name=_text(entry, "name"),
-            context_length=_count(entry, "context_length"),
-            max_output_tokens=_count(entry, "max_output_tokens"),
-            input_modalities=_texts(entry, "input_modalities"),
-            output_modalities=_texts(entry, "output_modalities"),
-            reasoning_efforts=_texts(entry, "reasoning_efforts"),
-            default_reasoning_effort=_text(entry, "default_reasoning_effort"),
+            default_reasoning_effort=as_text(reasoning.get("default_effort")),
             **_abilities(entry),
         )
 
@@ -162,7 +150,22 @@ def _current_table() -> Mapping[str, ModelInfo]:
 def _bundled_table() -> Mapping[str, ModelInfo]:
     file = resources.files("openrouter_routing") / "model_table.json"
     entries = json.loads(file.read_text(encoding="utf-8"))["models"]
-    return _index([ModelInfo._from_table(entry) for entry in entries])  # noqa: SLF001 (its own class)
+    return _index([_from_table(entry) for entry in entries])
+
+
+def _from_table(entry: Mapping[str, object]) -> ModelInfo:
+    return ModelInfo(
+        id=_identity(entry),
+        canonical_slug=as_text(entry.get("canonical_slug")),
+        name=as_text(entry.get("name")),
+        context_length=_count(entry, "context_length"),
+        max_output_tokens=_count(entry, "max_output_tokens"),
+        input_modalities=_texts(entry, "input_modalities"),
+        output_modalities=_texts(entry, "output_modalities"),
+        reasoning_efforts=_texts(entry, "reasoning_efforts"),
+        default_reasoning_effort=as_text(entry.get("default_reasoning_effort")),
+        **_abilities(entry),
+    )
 
 
 def _index(models: Iterable[ModelInfo]) -> dict[str, ModelInfo]:
@@ -197,20 +200,10 @@ def _abilities(entry: Mapping[str, object]) -> dict[str, bool]:
 
 
 def _identity(entry: Mapping[str, object]) -> str:
-    identity = _text(entry, "id")
+    identity = as_text(entry.get("id"))
     if identity is None:
         raise ValueError(f"a model needs an id, got {dict(entry)!r}")
     return identity
-
-
-def _object(entry: Mapping[str, object], name: str) -> Mapping[str, object]:
-    value = entry.get(name)
-    return value if isinstance(value, Mapping) else {}
-
-
-def _text(entry: Mapping[str, object], name: str) -> str | None:
-    value = entry.get(name)
-    return value if isinstance(value, str) and value else None
 
 
 def _texts(entry: Mapping[str, object], name: str) -> tuple[str, ...]:
@@ -219,8 +212,8 @@ def _texts(entry: Mapping[str, object], name: str) -> tuple[str, ...]:
 
 
 def _count(entry: Mapping[str, object], name: str) -> int | None:
-    value = entry.get(name)
-    return int(value) if isinstance(value, (int, float)) and value > 0 else None
+    found = as_count(entry.get(name))
+    return found if found is not None and found > 0 else None
 
 
 _DATE = re.compile(r"-(?:20\d\d-?\d\d-?\d\d|\d{4}|\d\d-\d\d)$")

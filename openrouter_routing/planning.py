@@ -16,12 +16,12 @@ from operator import attrgetter
 from random import Random
 from typing import TYPE_CHECKING
 
+from openrouter_routing._endpoint_name import endpoint_name
 from openrouter_routing._plan_order import Ranked, rank_endpoints, without_fallbacks
 from openrouter_routing._plan_request import (
     RouteRequestError,
     Wanted,
     WantedModel,
-    endpoint_name,
     read_request,
     resolve_models,
 )

@@ -73,6 +73,12 @@ class ProviderSort(StrictModel):
 class Percentiles(StrictModel):
     """Thresholds by percentile: tokens per second for throughput, seconds for latency.
 
+    Args:
+        p50: What half of the requests keep to: the median.
+        p75: What three quarters of them keep to.
+        p90: What nine in ten keep to.
+        p99: What all but one in a hundred keep to.
+
     Example:
         >>> Percentiles(p50=100, p90=40).to_wire()
         {'p50': 100, 'p90': 40}

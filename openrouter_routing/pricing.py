@@ -137,7 +137,7 @@ class Pricing:
 
     @property
     def combined(self) -> Decimal:
-        """Prompt plus completion price per token: the one figure that sorting by price compares."""
+        """Prompt plus completion price, in USD per token: the one figure that sorting by price compares."""
         price = self.prompt + self.completion
         return price * (1 - self.discount) if self.discount else price
 

@@ -13,10 +13,11 @@ from decimal import Decimal
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
-from openrouter_routing._plan_request import endpoint_name
+from openrouter_routing._endpoint_name import endpoint_name, name_of
 from openrouter_routing.completion import Completion
 from openrouter_routing.endpoint import Endpoint
 from openrouter_routing.errors import BadRequestError, OpenRouterError
+from openrouter_routing.recording import record_routes
 from openrouter_routing.route import Route
 
 if TYPE_CHECKING:
@@ -266,6 +267,8 @@ class ProbeReport:
     def preferences(self) -> dict[str, Any]:
         """Return preferences that follow the ranking: who answered every time in order, who never did ignored.
 
+        Nobody is ignored by a name that means one who answered, too: `azure` stays where `azure/eu` works.
+
         Returns:
             `{"provider": {...}}`, for `routing(**...)`, `with_routing(**...)` and `RoutingPreferences(**...)`.
 
@@ -276,7 +279,12 @@ class ProbeReport:
         if not order:
             raise BadRequestError("no provider answered every time: there is nothing to prefer")
         provider: dict[str, Any] = {"order": order}
-        failed = [result.endpoint.tag for result in self.results if not result.answered]
+        working = [name_of(result.endpoint) for result in self.results if result.answered]
+        failed = [
+            result.endpoint.tag
+            for result in self.results
+            if not result.answered and not any(map(name_of(result.endpoint).matches, working))
+        ]
         if failed:
             provider["ignore"] = failed
         return {"provider": provider}
@@ -385,19 +393,19 @@ def send_probe(
     elif probe.kind == "schema":
         options["response_format"] = _SCHEMA
     messages = [{"role": "user", "content": probe.prompt}]
-    try:
-        if probe.kind == "text":
-            with client.stream(messages, **options) as stream:
-                for _ in stream:
-                    pass
-                answer = stream.completion
-        else:
-            answer = client.chat(messages, **options)
-    except OpenRouterError as error:
-        if error.status in _NOBODY_CAN_ANSWER:
-            raise
-        held = getattr(error, "partial", None) or getattr(error, "completion", None)
-        return ProbeRun(probe, held.route if held else None, _in_a_line(error))
+    with record_routes() as log:
+        try:
+            if probe.kind == "text":
+                with client.stream(messages, **options) as stream:
+                    for _ in stream:
+                        pass
+                    answer = stream.completion
+            else:
+                answer = client.chat(messages, **options)
+        except OpenRouterError as error:
+            if error.status in _NOBODY_CAN_ANSWER:
+                raise
+            return ProbeRun(probe, log[-1] if len(log) else None, _in_a_line(error))
     return ProbeRun(probe, answer.route, _judged(probe.kind, answer))
 
 

@@ -32,6 +32,9 @@ class RouteLog:
     Args:
         max_cost: USD; once the routes cost that much, the next request raises `BudgetExceeded`.
 
+    Raises:
+        BadRequestError: `max_cost` is no amount, or below 0.
+
     Renders as a table with rich and in notebooks.
 
     Example:
@@ -105,14 +108,18 @@ class RouteLog:
         return [route.to_dict() for route in self._routes]
 
     def to_jsonl(self, path: str | Path | None = None) -> str:
-        """Return the routes as JSON lines, and write them to `path` where one is given."""
+        """Return the routes as JSON lines, and write them to `path` where one is given.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
         text = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in self.to_dicts())
         if path is not None:
             Path(path).write_text(text, encoding="utf-8")
         return text
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return a table with a row per request, costs and token counts as numbers.
+        """Return a table with a row per request, costs (in USD) and token counts as numbers.
 
         Raises:
             ModuleNotFoundError: pandas is not installed.
@@ -171,6 +178,9 @@ class record_routes(Block[RouteLog]):  # noqa: N801 (it reads as a statement: `w
     Args:
         max_cost: USD; once the block has cost that much, the next request raises `BudgetExceeded` before it is sent.
 
+    Raises:
+        BadRequestError: `max_cost` is no amount, or below 0.
+
     Example:
         >>> with record_routes(max_cost=0.50) as log:
         ...     pass  # chains, query engines, agents
@@ -191,12 +201,18 @@ class record_routes(Block[RouteLog]):  # noqa: N801 (it reads as a statement: `w
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        _logs.set(tuple(log for log in _logs.get() if log is not self.log))
+        logs = list(_logs.get())
+        # The innermost block that is this one: the same may be open further out, and ends later there.
+        for place in reversed(range(len(logs))):
+            if logs[place] is self.log:
+                del logs[place]
+                break
+        _logs.set(tuple(logs))
 
 
 def current_logs() -> tuple[RouteLog, ...]:
-    """Return the logs of the enclosing `record_routes()` blocks, the outermost first."""
-    return _logs.get()
+    """Return the logs of the enclosing `record_routes()` blocks, the outermost first and each once."""
+    return tuple(dict.fromkeys(_logs.get()))
 
 
 def _limit(max_cost: float | Decimal | str | None) -> Decimal | None:

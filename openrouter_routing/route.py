@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
+
+from openrouter_routing._json_values import as_count, as_mapping, as_number, as_text
 
 if TYPE_CHECKING:
     from openrouter_routing._tables import DataTable
@@ -46,24 +47,24 @@ class Usage:
     @classmethod
     def from_wire(cls, usage: Mapping[str, Any]) -> Self:
         """Read the `usage` object of an answer; counts that came as floats become whole."""
-        prompt = _mapping(usage.get("prompt_tokens_details"))
-        completion = _mapping(usage.get("completion_tokens_details"))
-        prompt_tokens = _count(usage.get("prompt_tokens"))
-        completion_tokens = _count(usage.get("completion_tokens"))
-        total = _count(usage.get("total_tokens"))
+        prompt = as_mapping(usage.get("prompt_tokens_details"))
+        completion = as_mapping(usage.get("completion_tokens_details"))
+        prompt_tokens = as_count(usage.get("prompt_tokens"))
+        completion_tokens = as_count(usage.get("completion_tokens"))
+        total = as_count(usage.get("total_tokens"))
         if total is None and prompt_tokens is not None and completion_tokens is not None:
             total = prompt_tokens + completion_tokens
         return cls(
             prompt_tokens=prompt_tokens,
             completion_tokens=completion_tokens,
             total_tokens=total,
-            cached_tokens=_count(prompt.get("cached_tokens")),
-            cache_write_tokens=_count(prompt.get("cache_write_tokens")),
-            reasoning_tokens=_count(completion.get("reasoning_tokens")),
-            input_audio_tokens=_count(prompt.get("audio_tokens")),
-            output_audio_tokens=_count(completion.get("audio_tokens")),
-            output_image_tokens=_count(completion.get("image_tokens")),
-            video_tokens=_count(prompt.get("video_tokens")),
+            cached_tokens=as_count(prompt.get("cached_tokens")),
+            cache_write_tokens=as_count(prompt.get("cache_write_tokens")),
+            reasoning_tokens=as_count(completion.get("reasoning_tokens")),
+            input_audio_tokens=as_count(prompt.get("audio_tokens")),
+            output_audio_tokens=as_count(completion.get("audio_tokens")),
+            output_image_tokens=as_count(completion.get("image_tokens")),
+            video_tokens=as_count(prompt.get("video_tokens")),
         )
 
 
@@ -145,7 +146,7 @@ class Route:
         total = Decimal(str(self.cost))
         if self.is_byok and self.cost_details:
             upstream = self.cost_details.get("upstream_inference_cost")
-            if (amount := _number(upstream)) is not None:
+            if (amount := as_number(upstream)) is not None:
                 total += Decimal(str(amount))
         return total
 
@@ -172,30 +173,30 @@ class Route:
             time_to_first_token: Seconds.
             elapsed: Seconds.
         """
-        usage = _mapping(body.get("usage"))
-        metadata = _mapping(body.get("openrouter_metadata"))
+        usage = as_mapping(body.get("usage"))
+        metadata = as_mapping(body.get("openrouter_metadata"))
         choices = body.get("choices")
-        choice = _mapping(choices[0]) if isinstance(choices, Sequence) and choices else {}
-        model = _text(body.get("model"))
+        choice = as_mapping(choices[0]) if isinstance(choices, Sequence) and choices else {}
+        model = as_text(body.get("model"))
         is_byok = usage.get("is_byok", metadata.get("is_byok"))
         details = usage.get("cost_details")
         return cls(
             requested_model=requested_model,
             requested_models=tuple(requested_models),
             model=model,
-            provider=_text(body.get("provider")),
-            finish_reason=_text(choice.get("finish_reason")),
-            native_finish_reason=_text(choice.get("native_finish_reason")),
-            generation_id=_text(body.get("id")),
-            created=_count(body.get("created")),
-            service_tier=_text(body.get("service_tier")),
-            system_fingerprint=_text(body.get("system_fingerprint")),
+            provider=as_text(body.get("provider")),
+            finish_reason=as_text(choice.get("finish_reason")),
+            native_finish_reason=as_text(choice.get("native_finish_reason")),
+            generation_id=as_text(body.get("id")),
+            created=as_count(body.get("created")),
+            service_tier=as_text(body.get("service_tier")),
+            system_fingerprint=as_text(body.get("system_fingerprint")),
             is_byok=is_byok if isinstance(is_byok, bool) else None,
             usage=Usage.from_wire(usage),
-            cost=_number(usage.get("cost")),
+            cost=as_number(usage.get("cost")),
             cost_details=details if isinstance(details, Mapping) else None,
-            strategy=_text(metadata.get("strategy")),
-            region=_text(metadata.get("region")),
+            strategy=as_text(metadata.get("strategy")),
+            region=as_text(metadata.get("region")),
             attempts=_attempts(metadata.get("attempts")),
             fallback_used=fallback_used(requested_model, requested_models, model),
             cache_status=cache_status,
@@ -237,7 +238,7 @@ class Route:
                 f"{type(answer).__name__} carries no routing metadata: hand over the message, result or response "
                 "that a model of openrouter-routing returned (for a stream, its last or merged chunk)"
             )
-        routing = _mapping(metadata.get("openrouter_metadata"))
+        routing = as_mapping(metadata.get("openrouter_metadata"))
         paid = not _from_langchains_cache(answer)
         requested = metadata.get("requested_model")
         return cls(
@@ -254,8 +255,8 @@ class Route:
             usage=usage,
             cost=metadata.get("cost") if paid else 0.0,
             cost_details=metadata.get("cost_details") if paid else None,
-            strategy=_text(routing.get("strategy")),
-            region=_text(routing.get("region")),
+            strategy=as_text(routing.get("strategy")),
+            region=as_text(routing.get("region")),
             attempts=_attempts(routing.get("attempts")),
             fallback_used=bool(metadata.get("fallback_used")),
             cache_status=metadata.get("cache_status"),
@@ -388,7 +389,7 @@ def _from_langchains_cache(answer: Any) -> bool:
 def _metadata_of(answer: Any) -> tuple[Mapping[str, Any] | None, Usage]:
     """Find the routing metadata in a framework's object, by the names its classes use."""
     if isinstance(answer, Mapping):
-        return answer, Usage.from_wire(_mapping(answer.get("usage", answer)))
+        return answer, Usage.from_wire(as_mapping(answer.get("usage", answer)))
     generations = getattr(answer, "generations", None)
     while isinstance(generations, list) and generations:
         answer = generations = generations[0]
@@ -399,28 +400,28 @@ def _metadata_of(answer: Any) -> tuple[Mapping[str, Any] | None, Usage]:
             return metadata, _usage_of_langchain(getattr(holder, "usage_metadata", None))
     metadata = getattr(answer, "additional_kwargs", None)
     if isinstance(metadata, Mapping):
-        raw = _mapping(getattr(answer, "raw", None))
-        return metadata, Usage.from_wire(_mapping(raw.get("usage")) or metadata)
+        raw = as_mapping(getattr(answer, "raw", None))
+        return metadata, Usage.from_wire(as_mapping(raw.get("usage")) or metadata)
     return None, Usage()
 
 
 def _usage_of_langchain(usage: object) -> Usage:
-    counts = _mapping(usage)
+    counts = as_mapping(usage)
     given, made = (
-        _mapping(counts.get("input_token_details")),
-        _mapping(counts.get("output_token_details")),
+        as_mapping(counts.get("input_token_details")),
+        as_mapping(counts.get("output_token_details")),
     )
     return Usage(
-        prompt_tokens=_count(counts.get("input_tokens")),
-        completion_tokens=_count(counts.get("output_tokens")),
-        total_tokens=_count(counts.get("total_tokens")),
-        cached_tokens=_count(given.get("cache_read")),
-        cache_write_tokens=_count(given.get("cache_creation")),
-        reasoning_tokens=_count(made.get("reasoning")),
-        input_audio_tokens=_count(given.get("audio")),
-        output_audio_tokens=_count(made.get("audio")),
-        output_image_tokens=_count(made.get("image")),
-        video_tokens=_count(given.get("video")),
+        prompt_tokens=as_count(counts.get("input_tokens")),
+        completion_tokens=as_count(counts.get("output_tokens")),
+        total_tokens=as_count(counts.get("total_tokens")),
+        cached_tokens=as_count(given.get("cache_read")),
+        cache_write_tokens=as_count(given.get("cache_creation")),
+        reasoning_tokens=as_count(made.get("reasoning")),
+        input_audio_tokens=as_count(given.get("audio")),
+        output_audio_tokens=as_count(made.get("audio")),
+        output_image_tokens=as_count(made.get("image")),
+        video_tokens=as_count(given.get("video")),
     )
 
 
@@ -429,7 +430,9 @@ def _attempts(entries: object) -> tuple[Attempt, ...]:
         return ()
     return tuple(
         Attempt(
-            _text(entry.get("provider")), _text(entry.get("model")), _count(entry.get("status"))
+            as_text(entry.get("provider")),
+            as_text(entry.get("model")),
+            as_count(entry.get("status")),
         )
         for entry in entries
         if isinstance(entry, Mapping)
@@ -443,33 +446,6 @@ def _plain(value: Any) -> Any:
         pairs = ((item.name, getattr(value, item.name)) for item in fields(value))
         return {name: item for name, item in pairs if item is not None}
     return dict(value) if isinstance(value, Mapping) else value
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    # What JSON holds is told by its type in a tenth of the time.
-    return value if type(value) is dict or isinstance(value, Mapping) else {}
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return None
-    return value if isinstance(value, (int, float)) and math.isfinite(value) else None
-
-
-def _count(value: object) -> int | None:
-    if value is None or type(value) is int:
-        return value
-    number = _number(value)
-    return None if number is None else int(number)
 
 
 _FIELD_NAMES = tuple(item.name for item in fields(Route))

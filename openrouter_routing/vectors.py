@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import math
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from openrouter_routing import errors
+from openrouter_routing._json_values import as_mapping, as_number
+from openrouter_routing.completion import Completion
 from openrouter_routing.request import checked_model
 from openrouter_routing.route import Route
 
@@ -119,22 +122,23 @@ def read_embeddings(call: Call, body: Any, headers: Mapping[str, str], count: in
     """
     completion = call.completion(body if isinstance(body, dict) else {}, headers)
     call.record(completion.route)
-    entries = completion.raw.get("data")
     vectors: dict[int, list[float]] = {}
-    for place, entry in enumerate(entries if isinstance(entries, list) else ()):
-        if isinstance(entry, Mapping):
-            index = entry.get("index")
-            vector = _vector(entry.get("embedding"))
-            if vector is not None:
-                vectors[index if isinstance(index, int) else place] = vector
-    if sorted(vectors) != list(range(count)):
-        raise errors.ResponseParseError(
-            f"{call.model} answered with {len(vectors)} vectors for {count} texts; "
-            "check that it is an embedding model: https://openrouter.ai/models?output_modalities=embeddings",
-            status=call.status,
-            provider=completion.route.provider,
-            generation_id=completion.route.generation_id,
-            retryable=False,
+    repeated: list[int] = []
+    for place, entry in enumerate(_entries(completion, "data")):
+        index, vector = entry.get("index"), _vector(entry.get("embedding"))
+        if index is None:
+            index = place
+        if type(index) is int and vector is not None:
+            if index in vectors:
+                repeated.append(index)
+            vectors[index] = vector
+    if repeated or sorted(vectors) != list(range(count)):
+        twice = f", text {repeated[0]} twice" if repeated else ""
+        raise _unusable(
+            call,
+            completion,
+            f"{len(vectors) + len(repeated)} vectors for {count} texts{twice}; check that it is an embedding model: "
+            "https://openrouter.ai/models?output_modalities=embeddings",
         )
     call.check_route(completion)
     return Embeddings([vectors[index] for index in range(count)], completion.route, completion.raw)
@@ -144,40 +148,48 @@ def read_ranking(call: Call, body: Any, headers: Mapping[str, str], count: int) 
     """Read a rerank answer.
 
     Raises:
-        ResponseParseError: It holds no results, or one for a document that was not sent.
+        ResponseParseError: It holds no results, one that cannot be read, or one for a document that was not sent or
+            has one already.
     """
     completion = call.completion(body if isinstance(body, dict) else {}, headers)
     call.record(completion.route)
-    entries = completion.raw.get("results")
-    results = [
-        Ranked(entry["index"], score)
-        for entry in (entries if isinstance(entries, list) else ())
-        if isinstance(entry, Mapping)
-        and isinstance(entry.get("index"), int)
-        and (score := _score(entry.get("relevance_score"))) is not None
-    ]
-    if not results or any(not 0 <= result.index < count for result in results):
-        raise errors.ResponseParseError(
-            f"{call.model} answered with {len(results)} usable results for {count} documents; "
+    scores: dict[int, float] = {}
+    entries = _entries(completion, "results")
+    for entry in entries:
+        index, score = entry.get("index"), _score(entry.get("relevance_score"))
+        if type(index) is int and 0 <= index < count and score is not None:
+            scores[index] = score
+    if not scores or len(scores) < len(entries):
+        raise _unusable(
+            call,
+            completion,
+            f"{len(entries)} results, {len(scores)} of them usable, for {count} documents; "
             "check that it is a rerank model",
-            status=call.status,
-            provider=completion.route.provider,
-            generation_id=completion.route.generation_id,
-            retryable=False,
         )
     call.check_route(completion)
+    results = [Ranked(index, score) for index, score in scores.items()]
     results.sort(key=lambda result: -result.score)
     return Ranking(results, completion.route, completion.raw)
 
 
+def _entries(completion: Completion, name: str) -> list[Mapping[str, Any]]:
+    entries = completion.raw.get(name)
+    return [as_mapping(entry) for entry in entries] if isinstance(entries, list) else []
+
+
+def _unusable(call: Call, completion: Completion, what: str) -> errors.ResponseParseError:
+    return errors.ResponseParseError(
+        f"{call.model} answered with {what}",
+        status=call.status,
+        provider=completion.route.provider,
+        generation_id=completion.route.generation_id,
+        retryable=False,
+    )
+
+
 def _score(score: object) -> float | None:
-    """Return a score; None, as a result without one is useless, where it is no number."""
-    if score is None:
-        return 0.0
-    try:
-        return float(score)  # type: ignore[arg-type]  # what is no number raises
-    except (TypeError, ValueError):
-        return None
+    """Return a score, or None where it is no number: a text is none, as it is none in the API."""
+    return None if isinstance(score, str) else as_number(score)
 
 
 def _vector(embedding: object) -> list[float] | None:
@@ -186,7 +198,13 @@ def _vector(embedding: object) -> list[float] | None:
         if isinstance(embedding, str):
             numbers = array("f")
             numbers.frombytes(base64.b64decode(embedding, validate=True))
-            return numbers.tolist()
-        return [float(number) for number in embedding] if isinstance(embedding, list) else None
-    except (TypeError, ValueError):
+            vector = numbers.tolist()
+        elif isinstance(embedding, list) and (kinds := set(map(type, embedding))) <= {float, int}:
+            vector = list(embedding) if kinds == {float} else [float(n) for n in embedding]
+        else:
+            return None
+    except (ValueError, OverflowError):
         return None
+    # The sum tells of most vectors that they are finite, in a third of the time.
+    finite = math.isfinite(sum(vector)) or all(map(math.isfinite, vector))
+    return vector if vector and finite else None

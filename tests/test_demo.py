@@ -54,4 +54,4 @@ def test_live_without_a_key_says_what_to_do() -> None:
         timeout=60,
     )
     assert done.returncode == 1
-    assert "set OPENROUTER_API_KEY first" in done.stdout
+    assert "--live talks to OpenRouter: set OPENROUTER_API_KEY first" in done.stdout

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from openrouter_routing._plan_request import _ROUTING_VARIANTS as ROUTING_VARIANTS
-from openrouter_routing.catalog import Catalog, Model
+from openrouter_routing._plan_request import ROUTING_VARIANTS
+from openrouter_routing.catalog import FORMAT, Catalog, Model
 from openrouter_routing.client import OpenRouterClient
 from openrouter_routing.errors import ModelNotFoundError
 
@@ -77,10 +77,7 @@ class _Listing:
     def __init__(self, entries: list[dict[str, object]]) -> None:
         self.entries = entries
         self.catalog = Catalog.from_dict(
-            {
-                "format": "openrouter-routing catalog 1",
-                "models": [{**entry, "endpoints": []} for entry in entries],
-            }
+            {"format": FORMAT, "models": [{**entry, "endpoints": []} for entry in entries]}
         )
 
     def resolve(self, name: str) -> list[str]:

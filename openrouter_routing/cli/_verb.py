@@ -13,12 +13,10 @@ import typer
 from typer.core import TyperCommand
 
 from openrouter_routing._vocabulary import unknown_name
-from openrouter_routing.catalog import CatalogError
 from openrouter_routing.cli._output import say
 from openrouter_routing.cli._preference_flags import preference_parameters, take_preferences
 from openrouter_routing.cli._session import Session, open_session
 from openrouter_routing.errors import BadRequestError, OpenRouterError
-from openrouter_routing.planning import RouteRequestError
 from openrouter_routing.preferences import RoutingPreferences
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -195,11 +193,10 @@ def _failures() -> Iterator[None]:
     """Turn what went wrong into a message on stderr and an exit code."""
     try:
         yield
-    except (BadRequestError, RouteRequestError) as error:
+    except BadRequestError as error:
         # Found wrong before anything was sent: the command line is what has to change.
-        sent = isinstance(error, OpenRouterError) and error.status is not None
-        _complain(error, FAILED if sent else USAGE)
-    except (OpenRouterError, CatalogError, ImportError) as error:
+        _complain(error, USAGE if error.status is None else FAILED)
+    except (OpenRouterError, ImportError) as error:
         _complain(error, FAILED)
     except BrokenPipeError:
         # The reader, such as `head`, has seen enough; nothing is left to tell it.

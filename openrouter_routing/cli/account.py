@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from openrouter_routing._figures import dollars, finish, milliseconds
+from openrouter_routing._json_values import as_number
 from openrouter_routing.cli._output import fact_lines, say, show, show_json
 from openrouter_routing.cli._session import Session
 from openrouter_routing.errors import (
@@ -58,8 +59,8 @@ def generation(
                     _text(facts.get("finish_reason")), _text(facts.get("native_finish_reason"))
                 ),
                 "tokens": f"{facts.get('tokens_prompt')} in, {facts.get('tokens_completion')} out",
-                "latency": milliseconds(_number(facts.get("latency"))),
-                "generation time": milliseconds(_number(facts.get("generation_time"))),
+                "latency": milliseconds(as_number(facts.get("latency"))),
+                "generation time": milliseconds(as_number(facts.get("generation_time"))),
                 "cost": _usd(facts.get("total_cost")),
                 "upstream cost": _usd(facts.get("upstream_inference_cost")),
                 "own key": "yes" if facts.get("is_byok") else "",
@@ -102,7 +103,9 @@ def credits(session: Session) -> None:  # noqa: A001 (the verb's name)
         account = session.client.credits()
     except (AuthenticationError, PermissionDeniedError):
         account = None
-    bought, used = (_number((account or {}).get(name)) for name in ("total_credits", "total_usage"))
+    bought, used = (
+        as_number((account or {}).get(name)) for name in ("total_credits", "total_usage")
+    )
     left = None if bought is None or used is None else Decimal(str(bought)) - Decimal(str(used))
     if session.json:
         show_json(
@@ -126,12 +129,8 @@ def credits(session: Session) -> None:  # noqa: A001 (the verb's name)
 
 
 def _usd(amount: object) -> str:
-    number = amount if isinstance(amount, Decimal) else _number(amount)
+    number = amount if isinstance(amount, Decimal) else as_number(amount)
     return "" if number is None else f"{dollars(number)} USD"
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _text(value: object) -> str:

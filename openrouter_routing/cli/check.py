@@ -25,7 +25,7 @@ from openrouter_routing.errors import (
     PermissionDeniedError,
     ResponseParseError,
 )
-from openrouter_routing.settings import BASE_URL, merge_headers
+from openrouter_routing.settings import BASE_URL
 
 if TYPE_CHECKING:
     import httpx
@@ -120,8 +120,6 @@ def _findings(session: Session) -> Iterator[Finding]:
 def _key(session: Session) -> Finding:
     if session.emulated:
         return Finding("key", "ok", "the emulator takes any key")
-    if _own_authorization(session):
-        return Finding("key", "ok", "an Authorization header is set")
     key = os.environ.get("OPENROUTER_API_KEY", "")
     if not key:
         return Finding(
@@ -145,11 +143,6 @@ def _key(session: Session) -> Finding:
             "it may belong to another service",
         )
     return Finding("key", "ok", "OPENROUTER_API_KEY is set")
-
-
-def _own_authorization(session: Session) -> bool:
-    headers = merge_headers(session.client.settings.headers)
-    return any(name.lower() == "authorization" for name in headers)
 
 
 def _address(session: Session) -> Finding:

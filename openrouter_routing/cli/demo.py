@@ -194,7 +194,7 @@ def run(*, live: bool = False) -> int:
         return 1
     console = Console(width=None if sys.stdout.isatty() else 160)
     if live and not os.environ.get("OPENROUTER_API_KEY"):
-        console.print("LIVE=1 talks to OpenRouter: set OPENROUTER_API_KEY first.")
+        console.print("--live talks to OpenRouter: set OPENROUTER_API_KEY first.")
         return 1
     with service(live=live) as emulator, record_routes() as log:
         where = (

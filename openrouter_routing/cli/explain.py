@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from openrouter_routing._plan_request import endpoint_name
+from openrouter_routing._endpoint_name import endpoint_name
+from openrouter_routing._plan_request import CHARACTERS_PER_TOKEN
 from openrouter_routing._vocabulary import unknown_name
 from openrouter_routing.catalog import Catalog
 from openrouter_routing.cli._output import show, show_json
@@ -43,7 +44,6 @@ _USES: Mapping[str, Any] = {
     "parallel_tool_calls": True,
     "web_search_options": {"search_context_size": "low"},
 }
-_CHARACTERS_PER_TOKEN = 4
 
 
 def explain(
@@ -138,7 +138,7 @@ def _body(
         parameters["response_format" if name == "structured_outputs" else name] = _USES[name]
     if max_tokens is not None:
         parameters["max_tokens"] = max_tokens
-    prompt = "x" * (_CHARACTERS_PER_TOKEN * (prompt_tokens or 1))
+    prompt = "x" * (CHARACTERS_PER_TOKEN * (prompt_tokens or 1))
     body = build_body(
         model=model,
         messages=[{"content": prompt}],

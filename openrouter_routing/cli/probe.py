@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol, get_args
 import typer
 
 from openrouter_routing._figures import dollars
+from openrouter_routing._plan_request import CHARACTERS_PER_TOKEN
 from openrouter_routing.cli._output import console, say, show, show_json
 from openrouter_routing.cli._preference_flags import listed
 from openrouter_routing.cli._session import Session
@@ -32,7 +33,6 @@ from openrouter_routing.probing import (
 if TYPE_CHECKING:
     from openrouter_routing.client import OpenRouterClient
 
-_CHARACTERS_PER_TOKEN = 4
 _FORMATS = (".png", ".svg", ".pdf")
 
 
@@ -219,7 +219,7 @@ def _estimate(probes: Sequence[Probe], max_tokens: int) -> Decimal:
     """Charge every answer at its full length: an upper bound, but for hidden prompts."""
     total = Decimal(0)
     for one in probes:
-        tokens = len(one.prompt) // _CHARACTERS_PER_TOKEN + 100
+        tokens = len(one.prompt) // CHARACTERS_PER_TOKEN + 100
         pricing = one.endpoint.pricing
         total += pricing.prompt_cost(tokens)
         total += pricing.completion_cost(max_tokens, prompt_tokens=tokens)

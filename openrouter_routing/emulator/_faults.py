@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 
-from openrouter_routing._plan_request import endpoint_name, name_of
+from openrouter_routing._endpoint_name import endpoint_name, name_of
 from openrouter_routing._vocabulary import nearest
 from openrouter_routing.emulator._errors import AVAILABILITY
 from openrouter_routing.endpoint import Endpoint

@@ -94,7 +94,7 @@ def list_providers(service: Service) -> dict[str, object]:
 def show_key(service: Service) -> dict[str, object]:
     """Show the key that asks."""
     spent = float(service.spent)
-    periods = {f"{kind}{period}": 0.0 for kind in ("byok_usage",) for period in _PERIODS}
+    periods = {f"byok_usage{period}": 0.0 for period in _PERIODS}
     usage = {f"usage{period}": spent for period in _PERIODS}
     return {
         "data": {

@@ -35,6 +35,11 @@ class RecordedRequest:
     disconnected: bool = False
     _left: threading.Event = field(default_factory=threading.Event, init=False, repr=False)
 
+    def note_disconnected(self) -> None:
+        """Note that the client has hung up, and tell who waits for it."""
+        self.disconnected = True
+        self._left.set()
+
     def wait_disconnected(self, timeout: float = 5.0) -> bool:
         """Wait until the client has hung up.
 
@@ -100,8 +105,7 @@ class Recorder:
         leaving = asyncio.ensure_future(_until_disconnect(receive))
         await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
         if not answering.done() and not complete:
-            record.disconnected = True
-            record._left.set()  # noqa: SLF001 - the recorder owns the record
+            record.note_disconnected()
             answering.cancel()
         leaving.cancel()
         await asyncio.wait({answering, leaving})

@@ -8,6 +8,7 @@ import logging
 import socket
 import threading
 from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Self, cast
 
@@ -24,6 +25,7 @@ from openrouter_routing.emulator._service import Service, Settings
 _log = logging.getLogger("openrouter_routing.emulator")
 _HOST = "127.0.0.1"
 _STOP_SECONDS = 5.0
+_BACKLOG = 2048
 _IDLE_SECONDS = 120
 """Longer than any client keeps a connection that it does not use: who closes it first must not be the server,
 or a request that is just being sent is lost with it."""
@@ -225,6 +227,7 @@ class Emulator:
 
         Raises:
             PortInUseError: The port is taken; names a free one.
+            OSError: It cannot listen for another reason.
         """
         if self._running is None:
             self._running = _Running(self._service, _listen(self._port))
@@ -261,7 +264,7 @@ class _Running:
         self.port: int = listener.getsockname()[1]
         self._listener = listener
         self._closing = asyncio.Event()
-        self._ready = threading.Event()
+        self._started: Future[None] = Future()
         sockets: dict[tuple[str, int], asyncio.Transport] = {}
         app = Recorder(build_app(service, self._closing, sockets), service.requests, PREFIX)
         config = uvicorn.Config(
@@ -273,18 +276,29 @@ class _Running:
             log_config=None,
             access_log=False,
             server_header=False,
+            backlog=_BACKLOG,
             timeout_graceful_shutdown=1,
             timeout_keep_alive=_IDLE_SECONDS,
         )
-        self._server = _Server(config, self._ready)
+        self._server = _Server(config, self._started)
         self._loop: asyncio.AbstractEventLoop | None = None
         name = f"openrouter-emulator-{self.port}"
         self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
         self._thread.start()
-        self._ready.wait()
+        try:
+            self._started.result()
+        except BaseException:
+            listener.close()
+            raise
 
     def _serve(self) -> None:
-        asyncio.run(self._main())
+        try:
+            asyncio.run(self._main())
+        except BaseException as error:
+            if self._started.done():
+                raise
+            # Whoever waits for the start is told; nobody reads what a thread dies of.
+            self._started.set_exception(error)
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -301,14 +315,14 @@ class _Running:
 class _Server(uvicorn.Server):
     """A server that says when it listens."""
 
-    def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
+    def __init__(self, config: uvicorn.Config, started: Future[None]) -> None:
         super().__init__(config)
-        self._ready = ready
+        self._started = started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and say so."""
         await super().startup(sockets)
-        self._ready.set()
+        self._started.set_result(None)
 
 
 def _protocol(sockets: dict[tuple[str, int], asyncio.Transport]) -> type[asyncio.Protocol]:
@@ -333,6 +347,8 @@ def _listen(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((_HOST, port))
+        # By the address alone two may hold a port; who listens has it.
+        listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
         if error.errno != errno.EADDRINUSE:

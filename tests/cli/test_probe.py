@@ -172,6 +172,43 @@ def test_a_budget_stops_it(run: Run, emulator: Emulator) -> None:
     assert "Stopped: " in ran.err
 
 
+def test_an_answer_of_the_wrong_provider_counts_for_the_budget_too(
+    run: Run, emulator: Emulator
+) -> None:
+    strayed = talk("Bern.") | {"provider": "Groq", "usage": {"cost": 0.5}}
+    emulator.script([Scripted(talk("Gyroscopes do it.")), Scripted(strayed)])
+    ran = run("probe", MINI, "--providers", "azure/eu", "--max-cost", "0.4", "--json")
+    assert (ran.json["sent"], ran.json["complete"]) == (2, False)
+    assert ran.json["total_cost"] == 0.5
+    (azure,) = ran.json["providers"]
+    assert azure["runs"][1]["route"]["provider"] == "Groq"
+    assert "Stopped: 0.50 USD spent" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("answers", "saved"),
+    [
+        ([503, 200], {"order": ["azure/eu"]}),
+        ([200, 503], {"order": ["azure"], "ignore": ["azure/eu"]}),
+    ],
+)
+def test_saved_preferences_never_ignore_who_answered(
+    run: Run, emulator: Emulator, tmp_path: Path, answers: list[int], saved: dict[str, Any]
+) -> None:
+    failed = {"error": {"code": 503, "message": "Down"}}
+    emulator.script(
+        [Scripted(failed if code == 503 else talk("By itself."), status=code) for code in answers]
+    )
+    file = tmp_path / "preferences.json"
+    run(
+        "probe", MINI, "--providers", "azure,azure/eu", "--runs", "1", "--no-checks",
+        "--save", str(file),
+    )  # fmt: skip
+    assert json.loads(file.read_text())["provider"] == saved
+    plan = run("explain", MINI, "--preferences", str(file), "--json").json
+    assert plan["candidates"][0]["tag"] == saved["order"][0]
+
+
 def test_saved_preferences_follow_the_ranking_and_work(
     run: Run, emulator: Emulator, tmp_path: Path
 ) -> None:

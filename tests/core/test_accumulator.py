@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from openrouter_routing.accumulator import Accumulator, join_audio, join_base64
+from openrouter_routing.completion import read_completion
 
 
 def add(*chunks: dict[str, Any]) -> Accumulator:
@@ -147,6 +148,61 @@ def test_all_kinds_of_content_are_kept() -> None:
     (choice,) = accumulator.to_wire()["choices"]
     assert choice["logprobs"] == {"content": [{"token": "Be"}, {"token": "rn"}], "refusal": None}
     assert choice["new_field"] == 1
+
+
+def test_texts_of_unknown_names_grow_and_what_all_chunks_say_alike_stays() -> None:
+    deltas = [
+        {
+            "reasoning_content": piece,
+            "thinking": "ho",
+            "novel": piece,
+            "id": "msg_1",
+            "type": "message",
+        }
+        for piece in ("ha", "ha", "ha", "!")
+    ]
+    made = message(add(*(of(delta=delta) for delta in deltas)))
+    assert (made["reasoning_content"], made["novel"]) == ("hahaha!", "hahaha!")
+    assert (made["thinking"], made["id"], made["type"]) == ("hohohoho", "msg_1", "message")
+
+
+def test_fields_of_unknown_names_that_are_no_texts_are_kept() -> None:
+    deltas = [{"novel": [1], "state": {"at": 1}}, {"novel": [2], "state": {"at": 2}}]
+    made = message(add(*(of(delta=delta) for delta in deltas)))
+    assert (made["novel"], made["state"]) == ([1, 2], {"at": 2})
+
+
+IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+
+
+def test_a_content_in_parts_keeps_those_that_are_no_text_in_their_place() -> None:
+    accumulator = Accumulator()
+    contents = (
+        "Be",
+        [{"type": "text", "text": "rn"}, IMAGE, "."],
+        [IMAGE, {"text": ""}],
+        "!",
+        None,
+    )
+    told = [accumulator.add(of(delta={"content": content})) for content in contents]
+    assert [[delta.content for delta in deltas] for deltas in told] == [
+        ["Be"], ["rn."], [], ["!"], [],
+    ]  # fmt: skip
+    assert message(accumulator)["content"] == [
+        {"type": "text", "text": "Bern"}, IMAGE, {"type": "text", "text": "."}, IMAGE, {"type": "text", "text": "!"},
+    ]  # fmt: skip
+    assert read_completion(accumulator.to_wire()).text == "Bern.!"
+
+
+def test_a_content_in_parts_that_are_all_text_is_a_text() -> None:
+    parts = [of(delta={"content": [{"type": "text", "text": text}]}) for text in ("Be", "", "rn.")]
+    assert message(add(*parts))["content"] == "Bern."
+
+
+def test_an_image_alone_is_content() -> None:
+    accumulator = add(of(delta={"content": [IMAGE]}))
+    assert accumulator.has_content
+    assert message(accumulator)["content"] == [IMAGE]
 
 
 @pytest.mark.parametrize("cut", range(1, 8))

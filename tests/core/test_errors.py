@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from openrouter_routing import OpenRouterClient, errors
 from openrouter_routing._failures import error_from_wire, redact, retry_after
+from openrouter_routing.catalog import FORMAT, Catalog, CatalogError
+from openrouter_routing.planning import RouteRequestError, plan_route
 from tests.asking import STREAMED, WAYS, WHOLE, ask
 from tests.scripted_server import (
     ScriptedServer,
@@ -324,7 +326,7 @@ def all_kinds() -> list[type[errors.OpenRouterError]]:
     kinds = [errors.OpenRouterError]
     for kind in kinds:
         kinds.extend(kind.__subclasses__())
-    return [kind for kind in kinds if kind.__module__ == errors.__name__]
+    return [kind for kind in kinds if kind.__module__.startswith("openrouter_routing.")]
 
 
 @pytest.mark.parametrize("kind", all_kinds())
@@ -332,6 +334,18 @@ def test_none_is_a_builtin_error_that_frameworks_swallow(
     kind: type[errors.OpenRouterError],
 ) -> None:
     assert not issubclass(kind, (ValueError, TypeError))
+
+
+def test_planning_and_catalogs_end_in_errors_of_ours_too() -> None:
+    assert {RouteRequestError, CatalogError} <= set(all_kinds())
+    with pytest.raises(errors.BadRequestError, match=r"^model: no models provided$") as refused:
+        plan_route({}, ())
+    with pytest.raises(errors.OpenRouterError, match=r"^models: ") as unread:
+        Catalog.from_dict({"format": FORMAT})
+    for error, field in ((refused.value, "model"), (unread.value, "models")):
+        copy = pickle.loads(pickle.dumps(error))
+        assert (type(copy), str(copy), copy.field) == (type(error), str(error), field)
+        assert (error.message, error.status, error.retryable) == (str(error), None, False)
 
 
 def test_errors_survive_a_pickle(server: ScriptedServer) -> None:

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from openrouter_routing.catalog import Catalog, PercentileStats, Pricing
 from openrouter_routing.planning import RouteRequestError, plan_route
+from openrouter_routing.preferences import PROVIDER_FIELDS, MaxPrice, Percentiles, ProviderSort
 
 from .plans import THREE, endpoint, plan, rules, tags
 
@@ -302,9 +303,34 @@ def test_a_request_the_router_would_refuse_is_an_error_with_its_field(
     assert caught.value.field == field
 
 
-def test_a_near_miss_is_answered_with_the_known_word() -> None:
+def test_an_unknown_word_is_answered_with_the_known_ones() -> None:
     with pytest.raises(RouteRequestError, match="did you mean 'order'"):
         plan_route({"model": "a/b", "provider": {"oder": []}}, THREE)
+    with pytest.raises(RouteRequestError, match="known: allow, deny"):
+        plan_route({"model": "a/b", "provider": {"data_collection": "no"}}, THREE)
+
+
+def test_every_field_that_preferences_have_can_be_planned() -> None:
+    cutoffs = dict.fromkeys(Percentiles.model_fields, 1)
+    provider = {
+        **dict.fromkeys(PROVIDER_FIELDS),
+        "max_price": dict.fromkeys(MaxPrice.model_fields, 9),
+        "preferred_min_throughput": cutoffs,
+        "preferred_max_latency": cutoffs,
+        "sort": dict.fromkeys(ProviderSort.model_fields),
+    }
+    assert tags(plan(THREE, provider=provider)) == ["azure", "groq", "openai"]
+
+
+@pytest.mark.parametrize("limit", [10**7, None])
+def test_the_answers_length_goes_by_either_name(limit: int | None) -> None:
+    for fields in (
+        {"max_tokens": limit},
+        {"max_completion_tokens": limit},
+        {"max_completion_tokens": None, "max_tokens": limit},
+        {"max_completion_tokens": limit, "max_tokens": 1 if limit else None},
+    ):
+        assert tags(plan(THREE, **fields)) == ([] if limit else ["azure", "groq", "openai"])
 
 
 def test_a_plan_renders_in_json_terminal_and_notebook() -> None:

@@ -64,6 +64,19 @@ def test_blocks_nest_and_each_sees_its_own() -> None:
     assert current_logs() == ()
 
 
+def test_the_same_block_may_be_entered_within_itself_and_counts_once() -> None:
+    block = record_routes()
+    with ScriptedServer() as server:
+        server.respond(lambda _: json_answer(answer("Bern.")))
+        client = OpenRouterClient(api_key=KEY, base_url=server.base_url)
+        with block as outer, record_routes() as between:
+            with block:
+                client.chat(MESSAGES, model="a/b")
+                assert len(outer) == 1
+            client.chat(MESSAGES, model="a/b")
+        assert (len(outer), len(between), current_logs()) == (2, 2, ())
+
+
 def test_a_budget_stops_the_next_request() -> None:
     log = RouteLog(max_cost="0.25")
     log.add(FIRST)

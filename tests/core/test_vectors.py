@@ -19,7 +19,12 @@ from openrouter_routing import (
 from tests.asking import KEY
 from tests.scripted_server import ScriptedServer, error_answer, json_answer
 
-HALF = base64.b64encode(array("f", [0.5, 0.25]).tobytes()).decode()
+
+def packed(*numbers: float) -> str:
+    return base64.b64encode(array("f", numbers).tobytes()).decode()
+
+
+HALF = packed(0.5, 0.25)
 
 
 @pytest.fixture
@@ -42,7 +47,14 @@ def test_vectors_come_as_numbers_or_packed(server: ScriptedServer) -> None:
     assert client(server).embeddings(["a", "b"], model="x/y").vectors == [[0.5, 0.25]] * 2
 
 
-@pytest.mark.parametrize("embedding", ["!!not base64", "YWJj", ["x"], [None, 1], None, {}])
+NAN, INFINITE = float("nan"), float("inf")
+NO_VECTORS = (
+    "!!not base64", "YWJj", "", packed(NAN), packed(1.0, INFINITE), [], ["x"], ["1"], [None, 1], [True, 1.0],
+    [1.0, NAN], [INFINITE, -INFINITE], [10**400], None, {},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("embedding", NO_VECTORS)
 def test_what_is_no_vector_is_an_error_that_says_who_sent_it(
     server: ScriptedServer, embedding: Any
 ) -> None:
@@ -52,11 +64,56 @@ def test_what_is_no_vector_is_an_error_that_says_who_sent_it(
     assert (caught.value.provider, caught.value.generation_id) == ("Azure", "gen-1")
 
 
-@pytest.mark.parametrize("score", ["x", [1], {}])
+def test_whole_numbers_and_great_ones_are_numbers(server: ScriptedServer) -> None:
+    server.play(vectors([1, 0.5], [1.7e308, 1.7e308]))
+    answer = client(server).embeddings(["a", "b"], model="x/y")
+    assert answer.vectors == [[1.0, 0.5], [1.7e308, 1.7e308]]
+    assert type(answer.vectors[0][0]) is float
+
+
+def test_vectors_are_sorted_by_their_texts(server: ScriptedServer) -> None:
+    entries = [{"index": 1, "embedding": [0.5]}, {"index": 0, "embedding": [0.25]}]
+    server.play(json_answer({"data": entries}), json_answer({"data": [{"embedding": [0.5]}]}))
+    assert client(server).embeddings(["a", "b"], model="x/y").vectors == [[0.25], [0.5]]
+    assert client(server).embeddings(["a"], model="x/y").vectors == [[0.5]]
+
+
+@pytest.mark.parametrize(
+    ("indexes", "count", "said"),
+    [
+        ([0, 0], 1, "2 vectors for 1 texts, text 0 twice"),
+        ([0, 1, 1], 2, "3 vectors for 2 texts, text 1 twice"),
+        ([0, 1], 1, "2 vectors for 1 texts"),
+        ([0], 2, "1 vectors for 2 texts"),
+        ([0, True], 2, "1 vectors for 2 texts"),
+        (["0"], 1, "0 vectors for 1 texts"),
+    ],
+)
+def test_there_is_one_vector_for_each_text_or_none_at_all(
+    server: ScriptedServer, indexes: list[Any], count: int, said: str
+) -> None:
+    entries = [{"index": index, "embedding": [0.5]} for index in indexes]
+    server.play(json_answer({"data": entries}))
+    with pytest.raises(ResponseParseError, match=said):
+        client(server).embeddings(["a"] * count, model="x/y")
+
+
+@pytest.mark.parametrize("score", ["x", "0.5", [1], {}, None, True, NAN, INFINITE, 10**400])
 def test_a_result_without_a_readable_score_is_no_result(server: ScriptedServer, score: Any) -> None:
-    server.play(json_answer({"results": [{"index": 0, "relevance_score": score}]}))
-    with pytest.raises(ResponseParseError, match="0 usable results"):
+    results = [{"index": 0, "relevance_score": score}, {"index": 1, "relevance_score": 0.5}]
+    server.play(json_answer({"results": results}), json_answer({"results": [{"index": 0}]}))
+    with pytest.raises(ResponseParseError, match="2 results, 1 of them usable, for 2 documents"):
+        client(server).rerank("q", ["a", "b"], model="x/y")
+    with pytest.raises(ResponseParseError, match="1 results, 0 of them usable"):
         client(server).rerank("q", ["a"], model="x/y")
+
+
+@pytest.mark.parametrize("indexes", [[0, 0], [0, True], [0, 2], [0, -1], [0, None], []])
+def test_each_result_is_of_a_document_of_its_own(server: ScriptedServer, indexes: Any) -> None:
+    results = [{"index": index, "relevance_score": 0.5} for index in indexes]
+    server.play(json_answer({"results": results}))
+    with pytest.raises(ResponseParseError, match=f"{len(indexes)} results, {len(indexes[:1])} of"):
+        client(server).rerank("q", ["a", "b"], model="x/y")
 
 
 CHAT_ONLY = {

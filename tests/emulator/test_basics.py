@@ -9,9 +9,11 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 
 from openrouter_routing.catalog import Catalog
 from openrouter_routing.emulator import Emulator, PortInUseError
@@ -49,6 +51,36 @@ def test_a_port_in_use_is_an_error_that_offers_another() -> None:
         assert caught.value.port == emulator.port
         with Emulator(port=caught.value.free) as other:
             assert other.port == caught.value.free
+
+
+def test_a_port_that_is_lost_in_the_last_moment_is_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+        bind = socket.socket.bind
+
+        def bind_and_lose(self: socket.socket, address: Any) -> None:
+            bind(self, address)
+            if address[1] == port:
+                other.listen()
+
+        monkeypatch.setattr(socket.socket, "bind", bind_and_lose)
+        with pytest.raises(PortInUseError):
+            Emulator(port=port).start()
+
+
+def test_a_server_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def startup(server: object, sockets: object) -> None:
+        raise OSError("too many open files")
+
+    emulator = Emulator()
+    with monkeypatch.context() as patch:
+        patch.setattr(uvicorn.Server, "startup", startup)
+        with pytest.raises(OSError, match="too many open files"):
+            emulator.start()
+    with emulator:
+        assert httpx.get(f"{emulator.base_url}/models", headers=KEY).status_code == 200
 
 
 def test_a_connection_that_is_not_used_stays_open() -> None:
