@@ -144,7 +144,7 @@ class ProviderPreferences(StrictModel):
         ignore: Provider slugs that may not.
         allow_fallbacks: False: nobody but `order` (or the top endpoint) may serve the request.
         require_parameters: True: only endpoints that support every parameter of the request.
-        data_collection: `"deny"`: only providers that do not store or train on prompts.
+        data_collection: `"deny"`: only providers that neither keep prompts for more than a moment nor train on them.
         zdr: True: only zero-data-retention endpoints.
         enforce_distillable_text: True: only models whose authors allow distillation.
         quantizations: Quantizations that may serve the request, such as `"fp8"` or `"bf16"`.

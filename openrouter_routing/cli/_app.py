@@ -48,8 +48,8 @@ def _before(
       openrouter-routing --emulator explain openai/gpt-5-mini
 
     The key is read from OPENROUTER_API_KEY; endpoints, explain, models and providers work without
-    one. Every verb takes --json, and --emulator to try it offline. Exit codes: 0 done, 1 failed,
-    2 wrong usage, 130 interrupted.
+    one. All but demo take --json; all but demo and emulate take --emulator, to try them offline. Exit
+    codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
     """
 
 

@@ -54,8 +54,9 @@ def endpoints(
 
     Examples:
       openrouter-routing endpoints openai/gpt-4o-mini
-      openrouter-routing endpoints openai/gpt-5 --sort latency
-      openrouter-routing endpoints openai/gpt-5 --json
+      openrouter-routing endpoints openai/gpt-4o-mini --json
+      openrouter-routing endpoints openai/gpt-5-mini \
+          --sort latency
       openrouter-routing endpoints openai/gpt-5-mini \
           --emulator
 

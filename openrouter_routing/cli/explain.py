@@ -88,12 +88,12 @@ def explain(
 
     Examples:
       openrouter-routing explain openai/gpt-4o-mini
-      openrouter-routing explain openai/gpt-5 --zdr
-      openrouter-routing explain qwen/qwen3-32b \
-          --order groq,together --no-allow-fallbacks
-      openrouter-routing explain qwen/qwen3-32b \
+      openrouter-routing explain openai/gpt-5-mini --zdr
+      openrouter-routing explain deepseek/deepseek-chat-v3.1 \
+          --order fireworks,together --no-allow-fallbacks
+      openrouter-routing explain deepseek/deepseek-chat-v3.1 \
           --require tools --max-price completion=0.8
-      openrouter-routing explain openai/gpt-5 \
+      openrouter-routing explain openai/gpt-5-mini \
           --models openai/gpt-4o-mini --outage openai
 
     Who is tried, in which order and with what chance; who is out, and by which rule. Nothing is sent

@@ -83,10 +83,10 @@ def probe(
 
     Examples:
       openrouter-routing probe openai/gpt-4o-mini
-      openrouter-routing probe openai/gpt-5 --best speed
-      openrouter-routing probe qwen/qwen3-32b \
-          --providers groq,together --max-cost 0.05
-      openrouter-routing probe qwen/qwen3-32b \
+      openrouter-routing probe openai/gpt-5-mini --best speed
+      openrouter-routing probe deepseek/deepseek-chat-v3.1 \
+          --providers fireworks,together --max-cost 0.05
+      openrouter-routing probe deepseek/deepseek-chat-v3.1 \
           --plot costs.png --save preferences.json
 
     Sends the same request to each provider, with no fallbacks and no retries, and compares time to
