@@ -63,7 +63,7 @@ class Call:
         """What an error message may say of the request."""
         preferences = self.preferences
         names_model = bool(self.model or preferences.models or preferences.preset)
-        return Sent(self.model, names_model, preferences)
+        return Sent(self.model, names_model, preferences, self.settings.base_url)
 
     def begin(self, attempt: int) -> None:
         """Note that an attempt (the first is 1) begins.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -101,6 +101,7 @@ _BY_WORDS: tuple[tuple[re.Pattern[str], type[errors.OpenRouterError]], ...] = (
         errors.ContextLengthError,
     ),
 )
+_PATH = "/api/v1"
 _DAILY = re.compile(r"per[- ]day|daily", re.IGNORECASE)
 _KEY = re.compile(r"(?<![A-Za-z0-9])sk-[A-Za-z0-9_-]{6,}|(?i:(?<=bearer ))[^\s\"',;}]{8,}")
 
@@ -137,6 +138,7 @@ class Sent:
     model: str | None = None
     names_model: bool = True
     preferences: RoutingPreferences = NO_PREFERENCES
+    base_url: str | None = None
 
 
 def error_in(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -354,7 +356,8 @@ def _exclusions(availability: Mapping[str, Any], sent: Sent) -> tuple[str, ...]:
     lines = []
     excluded_by = availability.get("excluded_by")
     if isinstance(excluded_by, list) and excluded_by:
-        named = ", ".join(_EXCLUDED_BY.get(str(rule), str(rule)) for rule in excluded_by)
+        said = {path for path, value in sent.preferences.settings().items() if value is not None}
+        named = ", ".join(_excluding(str(rule), said) for rule in excluded_by)
         lines.append(f"excluded the last endpoints: {named}")
     constraint = as_mapping(availability.get("constraint"))
     if constraint:
@@ -362,6 +365,12 @@ def _exclusions(availability: Mapping[str, Any], sent: Sent) -> tuple[str, ...]:
     lines.append("preferences that were sent:")
     lines.extend(f"  {line}" for line in sent.preferences.describe().splitlines())
     return tuple(lines)
+
+
+def _excluding(rule: str, said: Collection[str]) -> str:
+    """Name what a rule is about: of several preferences those that were said."""
+    named = _EXCLUDED_BY.get(rule, rule).split(" / ")
+    return " / ".join([path for path in named if path in said] or named)
 
 
 def _suggestions(availability: Mapping[str, Any]) -> tuple[str, ...]:
@@ -405,6 +414,8 @@ def _advice(
     if kind is errors.PermissionDeniedError:
         reasons = metadata.get("reasons") or metadata.get("patterns")
         return f"change the input (flagged for: {reasons})" if reasons else "see the reason above"
+    if kind is errors.ModelNotFoundError and sent.base_url and not sent.base_url.endswith(_PATH):
+        return f"check base_url ({sent.base_url}; OpenRouter's ends in {_PATH}), then the name at https://openrouter.ai/models"
     return _ADVICE.get(kind)
 
 

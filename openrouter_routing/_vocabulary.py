@@ -25,6 +25,11 @@ PLUGINS = (
 )  # fmt: skip
 LEGACY_ROUTES = ("fallback", "sort")
 
+_ELSEWHERE = {
+    "functions": "tools", "function_call": "tool_choice", "thinking": "reasoning", "thinking_budget": "reasoning",
+    "max_output_tokens": "max_tokens", "providers": "provider", "fallbacks": "models",
+}  # fmt: skip
+"""What other packages call things: no word is like these and means them."""
 _LISTED = 40
 """How many known words a person looks through."""
 _SWAPPED_FROM, _MISSED_FROM = 3, 5
@@ -32,8 +37,11 @@ _SWAPPED_FROM, _MISSED_FROM = 3, 5
 
 
 def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """Return the known word most like `word`, or None where none is near."""
-    found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=cutoff)
+    """Return the known word most like `word`, or the one that means it elsewhere; None where none is near."""
+    known = list(known)
+    if (meant := _ELSEWHERE.get(word)) in known:
+        return meant
+    found = difflib.get_close_matches(word.lower(), known, n=1, cutoff=cutoff)
     return found[0] if found else None
 
 

@@ -130,6 +130,14 @@ def _sort(value: object) -> object:
     raise ValueError(f"takes a string or ProviderSort(by=, partition=), got {value!r}")
 
 
+def _cache(value: object) -> object:
+    if value is None or isinstance(value, bool) or (isinstance(value, int) and value > 0):
+        return value
+    raise ValueError(
+        f"takes True, False or a whole number of seconds greater than 0, got {value!r}"
+    )
+
+
 Threshold = Annotated[Percentiles | int | float, BeforeValidator(_threshold)]
 
 
@@ -233,7 +241,7 @@ class RoutingPreferences(StrictModel):
     trace: dict[str, Any] | None = None
     metadata: dict[str, str] | None = None
     router_metadata: StrictBool | None = None
-    response_cache: StrictBool | Annotated[int, Field(gt=0, strict=True)] | None = None
+    response_cache: Annotated[bool | int | None, BeforeValidator(_cache)] = None
 
     _sources: dict[str, str] = PrivateAttr(default_factory=dict)
 

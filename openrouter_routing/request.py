@@ -76,7 +76,7 @@ def read_options(options: Mapping[str, Any], *, also: Collection[str] = ()) -> C
         if name not in _KNOWN_OPTIONS:
             near = vocabulary.nearest(name, also) or vocabulary.nearest(name, _KNOWN_OPTIONS)
             raise BadRequestError(
-                f"unknown argument {name!r}; {f'did you mean {near!r}? ' if near else ''}"
+                f"unknown argument {name!r}{f'; did you mean {near!r}?' if near else ''} "
                 f"(a field of the API that is new goes into extra_body={{{name!r}: ...}})"
             )
     routing = {name: options[name] for name in _ROUTING_OPTIONS if name in options}

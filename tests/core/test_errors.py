@@ -433,3 +433,27 @@ def test_keys_are_taken_out_of_messages_and_words_are_not() -> None:
 def test_what_a_provider_quotes_decides_nothing(server: ScriptedServer, raw: str) -> None:
     play(server, "http", 400, {"message": "Provider returned error", "metadata": {"raw": raw}})
     assert type(ask("sync", server).failure) is errors.BadRequestError
+
+
+def test_only_what_was_sent_is_said_to_exclude(server: ScriptedServer) -> None:
+    availability = {"code": "no_endpoints", "excluded_by": ["allowed_providers", "data_policy:zdr"]}
+    error = {"code": 404, "message": "No endpoints found", "availability": availability}
+    server.play(error_answer(404, error), error_answer(404, error))
+    assert "endpoints: provider.only, provider.zdr" in str(ask("sync", server, only=["x"]).failure)
+    assert "endpoints: provider.only / provider.ignore, provider.zdr" in str(
+        ask("sync", server, zdr=True).failure
+    )
+
+
+def test_an_address_that_is_not_the_apis_is_thought_of_first() -> None:
+    with ScriptedServer() as server:
+        server.respond(lambda _: error_answer(404, {"code": 404, "message": "Not found"}))
+        wrong = server.base_url.removesuffix("/api/v1")
+        with (
+            OpenRouterClient(api_key="k", base_url=wrong, max_retries=0) as client,
+            pytest.raises(
+                errors.ModelNotFoundError, match=r"check base_url \(http.*ends in /api/v1"
+            ),
+        ):
+            client.chat([{"role": "user", "content": "Hi"}], model="openai/gpt-5-mini")
+        assert "check the name" in str(ask("sync", server).failure)

@@ -233,3 +233,26 @@ def test_the_name_of_a_header_is_a_text() -> None:
     client = OpenRouterClient(api_key="k")
     with pytest.raises(BadRequestError, match="the name of a header is a text, got 1"):
         client.chat([{"role": "user", "content": "Hi"}], model="a/b", extra_headers={1: "x"})  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("functions", "unknown argument 'functions'; did you mean 'tools'? (a field"),
+        ("thinking", "did you mean 'reasoning'?"),
+        ("foobarbaz", "unknown argument 'foobarbaz' (a field of the API that is new goes into"),
+    ],
+)
+def test_an_unknown_argument_leads_on(name: str, said: str) -> None:
+    with pytest.raises(BadRequestError) as caught:
+        read_options({name: 1})
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [-1, 0, "yes", 1.5])
+def test_a_response_cache_is_a_switch_or_seconds(value: object) -> None:
+    with pytest.raises(PreferencesError) as caught:
+        read_options({"response_cache": value})
+    assert str(caught.value) == (
+        f"response_cache: takes True, False or a whole number of seconds greater than 0, got {value!r}"
+    )
