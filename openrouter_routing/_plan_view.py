@@ -32,7 +32,7 @@ _EXCLUDED_COLUMNS = (
     Column("provider", style="bold"),
     Column("model", rank=1),
     Column("rule", style="red"),
-    Column("has", wraps=True),
+    Column("has", wraps=True, rank=2),
     Column("asked", wraps=True),
 )
 
