@@ -43,7 +43,7 @@ from llamaindex_openrouter_routing.structured import (
 from llamaindex_openrouter_routing.tools import (
     checked_tools,
     keep_first_call,
-    no_tool_call,
+    readable_selections,
     tool_choice_to_wire,
     tool_selections,
     tools_to_wire,
@@ -375,16 +375,15 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
 
         Args:
             response: A response of this model.
-            error_on_no_tool_call: Whether an answer without calls is an error.
+            error_on_no_tool_call: Whether an answer without calls is an error, and one with arguments that are no
+                JSON object. Without, such a call comes with a name that no tool has, so that agents tell the model.
             **kwargs: Nothing; LlamaIndex's signature.
 
         Raises:
-            ResponseParseError: There is no call, and there should be.
+            ResponseParseError: There is no call that can be run, and there should be.
         """
-        selections = tool_selections(response)
-        if not selections and error_on_no_tool_call:
-            raise no_tool_call(response)
-        return selections
+        read = readable_selections if error_on_no_tool_call else tool_selections
+        return read(response)
 
     # Structured output. Where a text program has to do it, LlamaIndex's own are used.
 
