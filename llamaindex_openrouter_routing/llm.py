@@ -77,7 +77,8 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
         is_function_calling_model: Whether it takes tools; known for common models, taken for granted for others.
         should_use_structured_outputs: Whether structured output goes by JSON schema (True) or by a tool call (False);
             without it the model table decides.
-        strict: Whether the provider has to hold tool arguments to their schema.
+        strict: Whether the provider has to hold tool arguments to their schema, where it is one that can be enforced;
+            the model then has to give those with a default too.
         first_token_timeout: Seconds from a request to the first piece of a streamed answer.
         idle_timeout: Seconds between two pieces of a streamed answer; keep-alive comments do not count.
         coalesce: Whether pieces of text that arrive in one network read become one response; nothing is delayed.

@@ -30,6 +30,7 @@ from pydantic import BaseModel, ValidationError
 
 from llamaindex_openrouter_routing._observed import chat_callback
 from llamaindex_openrouter_routing._partial import PartialJson
+from llamaindex_openrouter_routing._strict_schema import strict_schema
 from llamaindex_openrouter_routing.tools import tools_to_wire
 from openrouter_routing.errors import BadRequestError, ResponseParseError
 from openrouter_routing.preferences import explain_validation
@@ -106,8 +107,8 @@ def structured_options(
 def response_format(output_cls: type[BaseModel]) -> Json:
     """Return the `response_format` that asks for an object of a class.
 
-    It is strict where the schema can be: providers take a strict schema only when every property is required and none
-    can be added.
+    It is strict where the schema can be: a provider refuses to be strict about what it cannot enforce. Else the schema
+    is sent as pydantic makes it.
 
     Example:
         >>> class City(BaseModel):
@@ -116,43 +117,16 @@ def response_format(output_cls: type[BaseModel]) -> Json:
         True
     """
     schema = output_cls.model_json_schema()
-    strict = _can_be_strict(schema)
+    strict = strict_schema(schema)
     name = re.sub(r"[^A-Za-z0-9_-]", "_", output_cls.__name__)[:64]
     return {
         "type": "json_schema",
         "json_schema": {
             "name": name,
-            "strict": strict,
-            "schema": _strict(schema) if strict else schema,
+            "strict": strict is not None,
+            "schema": schema if strict is None else strict,
         },
     }
-
-
-def _can_be_strict(schema: Any) -> bool:
-    if isinstance(schema, list):
-        return all(map(_can_be_strict, schema))
-    if not isinstance(schema, Mapping):
-        return True
-    free = schema.get("type") == "object" and not schema.get("properties")
-    if free or schema.get("additionalProperties") or "prefixItems" in schema:
-        return False
-    return all(map(_can_be_strict, schema.values()))
-
-
-def _strict(schema: Any) -> Any:
-    if isinstance(schema, list):
-        return [_strict(item) for item in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    strict = {name: _strict(value) for name, value in schema.items() if name != "default"}
-    if isinstance(schema.get("properties"), Mapping) and schema.get("type") == "object":
-        # A field may itself be named "default".
-        strict["properties"] = {
-            name: _strict(value) for name, value in schema["properties"].items()
-        }
-        strict["required"] = list(schema["properties"])
-        strict["additionalProperties"] = False
-    return strict
 
 
 def read_object(response: ChatResponse, output_cls: type[Object]) -> Object:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole, ToolCallBlock
 from llama_index.core.llms.llm import ToolSelection
 
+from llamaindex_openrouter_routing._strict_schema import strict_schema
 from openrouter_routing._failures import compose
 from openrouter_routing._tool_calls import arguments_text, parse_arguments
 from openrouter_routing.errors import BadRequestError, ResponseParseError
@@ -27,15 +28,18 @@ def tools_to_wire(tools: Sequence[BaseTool], *, strict: bool = False) -> list[di
 
     Args:
         tools: LlamaIndex tools.
-        strict: Whether the provider has to hold the arguments to the schema.
+        strict: Whether the provider has to hold the arguments to the schema, of each tool whose schema it can enforce.
+            The model then has to give every argument, also one that has a default; it may give null where the tool
+            takes it.
 
     See https://openrouter.ai/docs/features/tool-calling
     """
     specs = [tool.metadata.to_openai_tool(skip_length_check=True) for tool in tools]
     if strict:
         for spec in specs:
-            spec["function"]["strict"] = True
-            spec["function"]["parameters"]["additionalProperties"] = False
+            function = spec["function"]
+            if (parameters := strict_schema(function["parameters"])) is not None:
+                function.update(strict=True, parameters=parameters)
     return specs
 
 
