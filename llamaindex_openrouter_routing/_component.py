@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from llama_index.core.schema import BaseComponent
 from pydantic import ConfigDict, Field, field_serializer
 
-from llamaindex_openrouter_routing._fields import ALIASES, client_settings, plain, sort_fields
+from llamaindex_openrouter_routing._fields import (
+    ALIASES,
+    client_settings,
+    plain,
+    secret_headers,
+    sort_fields,
+)
 from openrouter_routing.client import AsyncOpenRouterClient, OpenRouterClient
 from openrouter_routing.environment import environment_preferences
 from openrouter_routing.preferences import (
@@ -36,6 +42,8 @@ def _typed(fields: dict[str, Any]) -> dict[str, Any]:
     """Turn what a caller may write for a field into what the field holds."""
     if fields.get("api_key") is not None:
         fields["api_key"] = as_secret(fields["api_key"])
+    if "default_headers" in fields:
+        fields["default_headers"] = secret_headers(fields["default_headers"])
     if isinstance(fields.get("timeout"), dict):
         import httpx
 
@@ -109,16 +117,16 @@ class RoutedComponent(BaseComponent):
     )
 
     def __init__(self, **fields: Any) -> None:
+        if fields.get("class_name") == type(self).class_name():
+            # It is in every dump, so that a dump can be validated, but it is no field.
+            del fields["class_name"]
         fields = _typed(sort_fields(fields, type(self).model_fields))
         super().__init__(**fields)
         # A malformed address or duration is found here, not at the first call.
         client_settings(self)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name == "routing":
-            value = preferences_of(value)
-        elif name == "policy":
-            value = policy_of(value)
+        value = preferences_of(value) if name == "routing" else _typed({name: value})[name]
         super().__setattr__(name, value)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:

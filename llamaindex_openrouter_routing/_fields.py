@@ -93,11 +93,22 @@ def sort_fields(given: Mapping[str, Any], own: Collection[str]) -> dict[str, Any
         if (reasoning := fields["additional_kwargs"].get("reasoning")) is not None:
             check_reasoning(reasoning)
     fields["routing"] = preferences_of(fields.get("routing"), **routing)
-    fields["default_headers"] = {
-        name: value if isinstance(value, Secret) else Secret(str(value))
-        for name, value in (fields.get("default_headers") or {}).items()
-    }
+    fields["default_headers"] = secret_headers(fields.get("default_headers"))
     return fields
+
+
+def secret_headers(headers: Mapping[str, Any] | None) -> dict[str, Secret]:
+    """Return headers with values that do not show.
+
+    Raises:
+        BadRequestError: They are no dict.
+    """
+    if not (headers is None or isinstance(headers, Mapping)):
+        raise BadRequestError(f"default_headers takes a dict, got {type(headers).__name__}")
+    return {
+        name: value if isinstance(value, Secret) else Secret(str(value))
+        for name, value in (headers or {}).items()
+    }
 
 
 def _sort_additional(fields: dict[str, Any], parameters: dict[str, Any]) -> None:
@@ -149,7 +160,11 @@ def client_settings(model: Any) -> ClientSettings:
     return settings_from(
         api_key=model.api_key,
         base_url=model.api_base,
-        headers={name: value.get_secret_value() for name, value in model.default_headers.items()},
+        # Some write into the dict, past the class that would have hidden the value.
+        headers={
+            name: value.get_secret_value()
+            for name, value in secret_headers(model.default_headers).items()
+        },
         **{name: model.__dict__.get(name) for name in SETTINGS},
     )
 

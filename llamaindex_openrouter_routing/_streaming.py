@@ -1,9 +1,11 @@
-"""Streams of deltas as generators of responses; closing the generator closes the connection."""
+"""Streams as generators: of responses, and in a context of their own; closing the generator closes the connection."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator
-from typing import TYPE_CHECKING, TypeVar
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable
+from contextvars import Context
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from llama_index.core.base.llms.types import ChatResponse, ChatResponseAsyncGen, ChatResponseGen
 
@@ -55,3 +57,43 @@ async def amapped(
             yield change(response)
     finally:
         await responses.aclose()
+
+
+def read_in(context: Context, items: Iterable[R]) -> Generator[R, None, None]:
+    """Read an iterable, such as a generator that asks for an answer only when it is read, in a context."""
+    iterator = iter(items)
+    try:
+        while True:
+            try:
+                item = context.run(next, iterator)
+            except StopIteration:
+                return
+            yield item
+    finally:
+        # Not every iterator has a connection to close.
+        if (close := getattr(iterator, "close", None)) is not None:
+            context.run(close)
+
+
+async def aread_in(context: Context, items: AsyncIterable[R]) -> AsyncGenerator[R, None]:
+    """Read an iterable in a context; see `read_in`."""
+    iterator = aiter(items)
+    try:
+        while True:
+            try:
+                item: R = await run_in(context, iterator.__anext__)
+            except StopAsyncIteration:
+                return
+            yield item
+    finally:
+        if (close := getattr(iterator, "aclose", None)) is not None:
+            await run_in(context, close)
+
+
+async def run_in(context: Context, work: Callable[[], Any]) -> Any:
+    """Await what a function returns in a context."""
+
+    async def await_it() -> Any:
+        return await work()
+
+    return await asyncio.create_task(await_it(), context=context)

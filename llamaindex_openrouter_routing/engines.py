@@ -7,8 +7,16 @@ in a context of its own and read its streams in that same context.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Callable,
+    Generator,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from contextlib import aclosing, closing
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
@@ -28,6 +36,7 @@ from llama_index.core.chat_engine.types import (
 from llama_index.core.prompts.mixin import PromptDictType, PromptMixinType
 from llama_index.core.schema import NodeWithScore, QueryBundle, QueryType
 
+from llamaindex_openrouter_routing._streaming import aread_in, read_in, run_in
 from openrouter_routing.preferences import (
     ProviderPreferences,
     RoutingPreferences,
@@ -60,11 +69,7 @@ class _Run:
 
     async def task(self, work: Callable[[], Any]) -> Any:
         """Await what a function returns in the context of the run."""
-
-        async def await_it() -> Any:
-            return await work()
-
-        return await asyncio.create_task(await_it(), context=self.context)
+        return await run_in(self.context, work)
 
     def note(self, metadata: Metadata | None) -> Metadata:
         """Return the metadata of a response with the routes of the run, which grow while it streams."""
@@ -75,30 +80,21 @@ class _Run:
         """Take in the routes of the requests that have ended since."""
         self.routes[:] = self.log.to_dicts()
 
-    def tokens(self, generator: Generator[T, None, None]) -> Generator[T, None, None]:
-        """Read a generator in the context of the run."""
+    def tokens(self, tokens: Iterable[T]) -> Generator[T, None, None]:
+        """Read a stream in the context of the run."""
         try:
-            while True:
-                try:
-                    token = self.context.run(next, generator)
-                except StopIteration:
-                    return
-                yield token
+            with closing(read_in(self.context, tokens)) as reading:
+                yield from reading
         finally:
-            self.context.run(generator.close)
             self.refresh()
 
-    async def atokens(self, generator: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
-        """Read an async generator in the context of the run."""
+    async def atokens(self, tokens: AsyncIterable[T]) -> AsyncGenerator[T, None]:
+        """Read an async stream in the context of the run."""
         try:
-            while True:
-                try:
-                    token: T = await self.task(generator.__anext__)
-                except StopAsyncIteration:
-                    return
-                yield token
+            async with aclosing(aread_in(self.context, tokens)) as reading:
+                async for token in reading:
+                    yield token
         finally:
-            await self.task(generator.aclose)
             self.refresh()
 
 

@@ -25,25 +25,30 @@ from pydantic import BaseModel, ConfigDict, Field
 from llamaindex_openrouter_routing._component import RoutedComponent
 from llamaindex_openrouter_routing._observed import chat_callback, completion_callback, unveiled
 from llamaindex_openrouter_routing._streaming import amapped, aresponses_of, mapped, responses_of
+from llamaindex_openrouter_routing._text_program import (
+    atext_objects,
+    structured_errors,
+    text_objects,
+)
 from llamaindex_openrouter_routing.messages import amessages_to_wire, messages_to_wire
 from llamaindex_openrouter_routing.responses import read_response, to_completion
 from llamaindex_openrouter_routing.structured import (
-    StructuredOpenRouter,
     announce,
     apredicted,
     astream_objects,
+    checked_options,
     dispatcher,
     predicted,
     read_object,
     stream_objects,
-    structured_errors,
     structured_options,
     uses_schema,
 )
+from llamaindex_openrouter_routing.structured_llm import StructuredOpenRouter
 from llamaindex_openrouter_routing.tools import (
     checked_tools,
     keep_first_call,
-    no_tool_call,
+    readable_selections,
     tool_choice_to_wire,
     tool_selections,
     tools_to_wire,
@@ -54,7 +59,6 @@ from openrouter_routing.request import check_fallbacks
 from openrouter_routing.settings import OnEmpty
 
 if TYPE_CHECKING:
-    from llama_index.core.llms.structured_llm import StructuredLLM
     from llama_index.core.program.utils import FlexibleModel
     from llama_index.core.prompts.base import BasePromptTemplate
     from llama_index.core.tools.types import BaseTool
@@ -77,7 +81,8 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
         is_function_calling_model: Whether it takes tools; known for common models, taken for granted for others.
         should_use_structured_outputs: Whether structured output goes by JSON schema (True) or by a tool call (False);
             without it the model table decides.
-        strict: Whether the provider has to hold tool arguments to their schema.
+        strict: Whether the provider has to hold tool arguments to their schema, where it is one that can be enforced;
+            the model then has to give those with a default too.
         first_token_timeout: Seconds from a request to the first piece of a streamed answer.
         idle_timeout: Seconds between two pieces of a streamed answer; keep-alive comments do not count.
         coalesce: Whether pieces of text that arrive in one network read become one response; nothing is delayed.
@@ -375,23 +380,20 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
 
         Args:
             response: A response of this model.
-            error_on_no_tool_call: Whether an answer without calls is an error.
+            error_on_no_tool_call: Whether an answer without calls is an error, and one with arguments that are no
+                JSON object. Without, such a call comes with a name that no tool has, so that agents tell the model.
             **kwargs: Nothing; LlamaIndex's signature.
 
         Raises:
-            ResponseParseError: There is no call, and there should be.
+            ResponseParseError: There is no call that can be run, and there should be.
         """
-        selections = tool_selections(response)
-        if not selections and error_on_no_tool_call:
-            raise no_tool_call(response)
-        return selections
+        read = readable_selections if error_on_no_tool_call else tool_selections
+        return read(response)
 
     # Structured output. Where a text program has to do it, LlamaIndex's own are used.
 
-    def as_structured_llm(self, output_cls: type[BaseModel], **kwargs: Any) -> StructuredLLM:
+    def as_structured_llm(self, output_cls: type[BaseModel], **kwargs: Any) -> StructuredOpenRouter:
         """Return a model that answers with objects of a class and keeps the metadata of its answers."""
-        if uses_schema(self) is None:
-            return super().as_structured_llm(output_cls, **kwargs)
         return StructuredOpenRouter(llm=self, output_cls=output_cls, **kwargs)
 
     @dispatcher.span
@@ -414,11 +416,10 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
             OpenRouterError: One of its kinds; `ResponseParseError` where the answer holds no such object.
         """
         if uses_schema(self) is None:
+            options = checked_options(llm_kwargs)
             with structured_errors(output_cls):
-                return cast(
-                    "Model",
-                    super().structured_predict(output_cls, prompt, llm_kwargs, **prompt_args),
-                )
+                found = super().structured_predict(output_cls, prompt, options, **prompt_args)
+            return cast("Model", found)
         announce(output_cls, prompt, prompt_args)
         options = structured_options(self, output_cls, llm_kwargs)
         response = self.chat(self._prompted(prompt, prompt_args), **options)
@@ -436,13 +437,10 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
     ) -> Model:
         """Answer a prompt with an object; see `structured_predict`."""
         if uses_schema(self) is None:
+            options = checked_options(llm_kwargs)
+            asked = super().astructured_predict(output_cls, prompt, options, **prompt_args)
             with structured_errors(output_cls):
-                return cast(
-                    "Model",
-                    await super().astructured_predict(
-                        output_cls, prompt, llm_kwargs, **prompt_args
-                    ),
-                )
+                return cast("Model", await asked)
         announce(output_cls, prompt, prompt_args)
         options = structured_options(self, output_cls, llm_kwargs)
         response = await self.achat(self._prompted(prompt, prompt_args), **options)
@@ -463,7 +461,8 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
         object is asked for.
         """
         if uses_schema(self) is None:
-            return super().stream_structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
+            options = checked_options(llm_kwargs)
+            return text_objects(self, output_cls, prompt, options, prompt_args)
         announce(output_cls, prompt, prompt_args)
         options = structured_options(self, output_cls, llm_kwargs)
         responses = self.stream_chat(self._prompted(prompt, prompt_args), **options)
@@ -481,9 +480,8 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
     ) -> AsyncGenerator[Model | FlexibleModel, None]:
         """Answer a prompt with an object that grows; see `stream_structured_predict`."""
         if uses_schema(self) is None:
-            return await super().astream_structured_predict(
-                output_cls, prompt, llm_kwargs, **prompt_args
-            )
+            options = checked_options(llm_kwargs)
+            return await atext_objects(self, output_cls, prompt, options, prompt_args)
         announce(output_cls, prompt, prompt_args)
         options = structured_options(self, output_cls, llm_kwargs)
         responses = await self.astream_chat(self._prompted(prompt, prompt_args), **options)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import llama_index.core.instrumentation as instrument
 from llama_index.core.base.llms.types import (
-    ChatMessage,
     ChatResponse,
     ChatResponseAsyncGen,
     ChatResponseGen,
-    MessageRole,
     ToolCallBlock,
 )
 from llama_index.core.instrumentation.events.llm import (
@@ -22,14 +19,14 @@ from llama_index.core.instrumentation.events.llm import (
     LLMStructuredPredictInProgressEvent,
     LLMStructuredPredictStartEvent,
 )
-from llama_index.core.llms.structured_llm import StructuredLLM
 from llama_index.core.program.function_program import get_function_tool
 from llama_index.core.program.utils import FlexibleModel, create_flexible_model
 from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
 
-from llamaindex_openrouter_routing._observed import chat_callback
 from llamaindex_openrouter_routing._partial import PartialJson
+from llamaindex_openrouter_routing._strict_schema import strict_schema
 from llamaindex_openrouter_routing.tools import tools_to_wire
 from openrouter_routing.errors import BadRequestError, ResponseParseError
 from openrouter_routing.preferences import explain_validation
@@ -41,6 +38,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 Object = TypeVar("Object", bound=BaseModel)
+Reader = Callable[[ChatResponse, type[BaseModel]], BaseModel]
 dispatcher = instrument.get_dispatcher(__name__)  # type: ignore[attr-defined]  # public by their docs
 
 _TEXT_MODES = (
@@ -51,6 +49,7 @@ _TEXT_MODES = (
 )
 # What LlamaIndex's own programs drop: a structured answer decides on them by itself.
 _DECIDED_HERE = ("tool_choice", "tool_required", "allow_parallel_tool_calls", "response_format")
+_BRACED = re.compile(r"\{.*\}", re.DOTALL)
 _FENCED = re.compile(r"\A\s*```\w*\s*(.*?)\s*```\s*\Z", re.DOTALL)
 
 
@@ -85,15 +84,14 @@ def structured_options(
         llm_kwargs: What the caller wants of the call.
 
     Raises:
-        BadRequestError: `output_cls` is no pydantic class.
+        BadRequestError: `output_cls` is no pydantic class, or `llm_kwargs` are no options.
 
     See https://openrouter.ai/docs/features/structured-outputs
     """
     if not (isinstance(output_cls, type) and issubclass(output_cls, BaseModel)):
         raise BadRequestError(f"output_cls takes a pydantic class, got {output_cls!r}")
-    options = {
-        name: value for name, value in (llm_kwargs or {}).items() if name not in _DECIDED_HERE
-    }
+    given = checked_options(llm_kwargs)
+    options = {name: value for name, value in given.items() if name not in _DECIDED_HERE}
     if uses_schema(llm):
         return {**options, "response_format": response_format(output_cls)}
     options["tools"] = tools_to_wire([get_function_tool(output_cls)], strict=llm.strict)
@@ -103,11 +101,29 @@ def structured_options(
     return options
 
 
+def checked_options(llm_kwargs: Mapping[str, Any] | None) -> Json:
+    """Return the options of a call that a caller gives beside a prompt.
+
+    Raises:
+        BadRequestError: They are no dict, or hold what the prompt makes.
+    """
+    if llm_kwargs is None:
+        return {}
+    if not isinstance(llm_kwargs, Mapping):
+        raise BadRequestError(f"llm_kwargs takes a dict, got {type(llm_kwargs).__name__}")
+    for name in llm_kwargs:
+        if not isinstance(name, str) or name in ("messages", "self"):
+            raise BadRequestError(
+                f"llm_kwargs cannot hold {name!r}: it takes what chat() takes beside the messages"
+            )
+    return dict(llm_kwargs)
+
+
 def response_format(output_cls: type[BaseModel]) -> Json:
     """Return the `response_format` that asks for an object of a class.
 
-    It is strict where the schema can be: providers take a strict schema only when every property is required and none
-    can be added.
+    It is strict where the schema can be: a provider refuses to be strict about what it cannot enforce. Else the schema
+    is sent as pydantic makes it.
 
     Example:
         >>> class City(BaseModel):
@@ -116,66 +132,61 @@ def response_format(output_cls: type[BaseModel]) -> Json:
         True
     """
     schema = output_cls.model_json_schema()
-    strict = _can_be_strict(schema)
+    strict = strict_schema(schema)
     name = re.sub(r"[^A-Za-z0-9_-]", "_", output_cls.__name__)[:64]
     return {
         "type": "json_schema",
         "json_schema": {
             "name": name,
-            "strict": strict,
-            "schema": _strict(schema) if strict else schema,
+            "strict": strict is not None,
+            "schema": schema if strict is None else strict,
         },
     }
-
-
-def _can_be_strict(schema: Any) -> bool:
-    if isinstance(schema, list):
-        return all(map(_can_be_strict, schema))
-    if not isinstance(schema, Mapping):
-        return True
-    free = schema.get("type") == "object" and not schema.get("properties")
-    if free or schema.get("additionalProperties") or "prefixItems" in schema:
-        return False
-    return all(map(_can_be_strict, schema.values()))
-
-
-def _strict(schema: Any) -> Any:
-    if isinstance(schema, list):
-        return [_strict(item) for item in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    strict = {name: _strict(value) for name, value in schema.items() if name != "default"}
-    if isinstance(schema.get("properties"), Mapping) and schema.get("type") == "object":
-        # A field may itself be named "default".
-        strict["properties"] = {
-            name: _strict(value) for name, value in schema["properties"].items()
-        }
-        strict["required"] = list(schema["properties"])
-        strict["additionalProperties"] = False
-    return strict
 
 
 def read_object(response: ChatResponse, output_cls: type[Object]) -> Object:
     """Read the object out of a whole answer.
 
+    A tool call is read as JSON too: as Python objects its texts would be no dates for a class that is strict.
+
     Raises:
-        ResponseParseError: The answer holds none that fits; the message says what does not.
+        ResponseParseError: The answer holds none that fits, whatever its class raised; the message says what does not.
     """
     call = _first_call(response)
+    if call is None:
+        text = response.message.content or ""
+        fenced = _FENCED.match(text)
+        return _validated(response, output_cls, fenced[1] if fenced else text)
+    arguments = call.tool_kwargs
+    if not isinstance(arguments, str):
+        arguments = to_json(arguments, inf_nan_mode="constants").decode()
+    return _validated(response, output_cls, arguments)
+
+
+def read_braces(response: ChatResponse, output_cls: type[Object]) -> Object:
+    """Read the object out of a whole answer that was asked for in words, and may say more than the object.
+
+    Raises:
+        ResponseParseError: As for `read_object`.
+    """
     text = response.message.content or ""
+    braced = _BRACED.search(text)
+    return _validated(response, output_cls, braced[0] if braced else text)
+
+
+def _validated(response: ChatResponse, output_cls: type[Object], text: str) -> Object:
     try:
-        if call is None:
-            fenced = _FENCED.match(text)
-            return output_cls.model_validate_json(fenced[1] if fenced else text)
-        if isinstance(call.tool_kwargs, str):
-            text = call.tool_kwargs
-            return output_cls.model_validate_json(text)
-        return output_cls.model_validate(call.tool_kwargs)
-    except ValidationError as error:
+        return output_cls.model_validate_json(text)
+    except Exception as error:
+        wrong = (
+            explain_validation(error)
+            if isinstance(error, ValidationError)
+            else f"its validation raised {error!r}"
+        )
         metadata = response.additional_kwargs
         cut = metadata.get("finish_reason") == "length"
         raise ResponseParseError(
-            f"the answer of {metadata.get('model_name')} is no {output_cls.__name__}: {explain_validation(error)}"
+            f"the answer of {metadata.get('model_name')} is no {output_cls.__name__}: {wrong}"
             f"{'; it was cut off, raise max_tokens' if cut else ''}; it was: {text[:200]!r}",
             provider=metadata.get("provider"),
             generation_id=metadata.get("id"),
@@ -201,10 +212,11 @@ class Structured:
 class _PartialObjects:
     """Responses of a stream in, objects out: partial ones, and at the end the whole one."""
 
-    __slots__ = ("_flexible", "_last", "_output_cls", "_text")
+    __slots__ = ("_flexible", "_last", "_output_cls", "_read", "_text")
 
-    def __init__(self, output_cls: type[BaseModel]) -> None:
+    def __init__(self, output_cls: type[BaseModel], read: Reader) -> None:
         self._output_cls = output_cls
+        self._read = read
         self._flexible: type[FlexibleModel] = create_flexible_model(output_cls)
         self._text = PartialJson()
         self._last: Json | None = None
@@ -212,7 +224,7 @@ class _PartialObjects:
     def add(self, response: ChatResponse) -> Structured | None:
         """Return what can be read so far, or None where nothing is new."""
         if response.raw is not None:
-            return Structured(read_object(response, self._output_cls), response)
+            return Structured(self._read(response, self._output_cls), response)
         call = _first_call(response)
         if call is not None:
             parsed = cast("Json", call.tool_kwargs)
@@ -224,15 +236,21 @@ class _PartialObjects:
         self._last = parsed
         try:
             return Structured(self._output_cls.model_validate(parsed), response)
-        except ValidationError:
+        except Exception:  # noqa: BLE001 (validators see objects that are half there, and raise what they like)
             return Structured(self._flexible.model_validate(parsed), response)
 
 
 def stream_objects(
-    responses: ChatResponseGen, output_cls: type[BaseModel]
+    responses: ChatResponseGen, output_cls: type[BaseModel], read: Reader = read_object
 ) -> Generator[Structured, None, None]:
-    """Turn a stream of responses into one of objects; the last one is whole and valid."""
-    partial = _PartialObjects(output_cls)
+    """Turn a stream of responses into one of objects; the last one is whole and valid.
+
+    Args:
+        responses: The responses.
+        output_cls: The class of the objects.
+        read: How the last response is read.
+    """
+    partial = _PartialObjects(output_cls, read)
     try:
         for response in responses:
             if (found := partial.add(response)) is not None:
@@ -242,10 +260,10 @@ def stream_objects(
 
 
 async def astream_objects(
-    responses: ChatResponseAsyncGen, output_cls: type[BaseModel]
+    responses: ChatResponseAsyncGen, output_cls: type[BaseModel], read: Reader = read_object
 ) -> AsyncGenerator[Structured, None]:
     """Turn a stream of responses into one of objects; see `stream_objects`."""
-    partial = _PartialObjects(output_cls)
+    partial = _PartialObjects(output_cls, read)
     try:
         async for response in responses:
             if (found := partial.add(response)) is not None:
@@ -291,85 +309,3 @@ async def apredicted(
     finally:
         await objects.aclose()
     dispatcher.event(LLMStructuredPredictEndEvent(output=output))
-
-
-@contextlib.contextmanager
-def structured_errors(output_cls: type[BaseModel]) -> Iterator[None]:
-    """Raise our error for the ValueErrors of LlamaIndex's programs, which synthesizers turn into "Empty Response".
-
-    Raises:
-        ResponseParseError: The program could not read an object.
-    """
-    try:
-        yield
-    except (ValueError, TypeError, AssertionError) as error:
-        raise ResponseParseError(
-            f"the answer is no {output_cls.__name__}: {error}", retryable=True
-        ) from error
-
-
-class StructuredOpenRouter(StructuredLLM):
-    """A model that answers with objects of one class and keeps the metadata of each answer.
-
-    `raw` of a response is the object, as LlamaIndex has it; `additional_kwargs` tell the provider, the cost and the
-    rest, which the base class loses.
-
-    Example:
-        >>> from llamaindex_openrouter_routing import OpenRouter
-        >>> class City(BaseModel):
-        ...     name: str
-        >>> OpenRouter("openai/gpt-5-mini").as_structured_llm(City).class_name()
-        'structured_openrouter'
-    """
-
-    @classmethod
-    def class_name(cls) -> str:
-        """Return the name under which LlamaIndex stores it."""
-        return "structured_openrouter"
-
-    @chat_callback
-    def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        """Answer with an object; takes what `OpenRouter.chat` takes."""
-        options = structured_options(self._model, self.output_cls, kwargs)
-        response = self._model.chat(self._extended(messages), **options)
-        return _as_response(Structured(read_object(response, self.output_cls), response))
-
-    @chat_callback
-    async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        """Answer with an object; see `chat`."""
-        options = structured_options(self._model, self.output_cls, kwargs)
-        response = await self._model.achat(self._extended(messages), **options)
-        return _as_response(Structured(read_object(response, self.output_cls), response))
-
-    @chat_callback
-    def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
-        """Answer with an object that grows; the preferences of the enclosing block are read now."""
-        options = structured_options(self._model, self.output_cls, kwargs)
-        responses = self._model.stream_chat(self._extended(messages), **options)
-        objects = stream_objects(responses, self.output_cls)
-        return (_as_response(found) for found in objects)
-
-    @chat_callback
-    async def astream_chat(
-        self, messages: Sequence[ChatMessage], **kwargs: Any
-    ) -> ChatResponseAsyncGen:
-        """Answer with an object that grows; see `stream_chat`."""
-        options = structured_options(self._model, self.output_cls, kwargs)
-        responses = await self._model.astream_chat(self._extended(messages), **options)
-        objects = astream_objects(responses, self.output_cls)
-        return (_as_response(found) async for found in objects)
-
-    @property
-    def _model(self) -> OpenRouter:
-        return cast("OpenRouter", self.llm)
-
-    def _extended(self, messages: Sequence[ChatMessage]) -> list[ChatMessage]:
-        return self._model._extend_messages(list(messages))  # noqa: SLF001 (LlamaIndex's way to add the system prompt)
-
-
-def _as_response(found: Structured) -> ChatResponse:
-    return ChatResponse(
-        message=ChatMessage(role=MessageRole.ASSISTANT, content=found.output.model_dump_json()),
-        raw=found.output,
-        additional_kwargs=found.response.additional_kwargs,
-    )

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole, ToolCallBlock
 from llama_index.core.llms.llm import ToolSelection
 
+from llamaindex_openrouter_routing._strict_schema import strict_schema
+from openrouter_routing._failures import compose
 from openrouter_routing._tool_calls import arguments_text, parse_arguments
 from openrouter_routing.errors import BadRequestError, ResponseParseError
 
 if TYPE_CHECKING:
     from llama_index.core.tools.types import BaseTool
 
-UNREADABLE = ("arguments_that_are_not_json", "what_is_wrong_with_them")
-"""The arguments a call is handed on with when what the model wrote cannot be read: no tool takes them, so that the tool
-is not run on half of its arguments and the model is told. They are two because LlamaIndex would hand a single one to a
-tool of one parameter, whatever its name."""
+NOT_CALLED = " (not called: "
+"""What follows the tool's name in a call whose arguments cannot be read. No tool is named so, whatever arguments it
+takes: LlamaIndex runs none, and tells the model that there is none of this name, which says why."""
 
 _CHOICES = {"any": "required", "required": "required", "auto": "auto", "none": "none"}
 
@@ -27,15 +28,18 @@ def tools_to_wire(tools: Sequence[BaseTool], *, strict: bool = False) -> list[di
 
     Args:
         tools: LlamaIndex tools.
-        strict: Whether the provider has to hold the arguments to the schema.
+        strict: Whether the provider has to hold the arguments to the schema, of each tool whose schema it can enforce.
+            The model then has to give every argument, also one that has a default; it may give null where the tool
+            takes it.
 
     See https://openrouter.ai/docs/features/tool-calling
     """
     specs = [tool.metadata.to_openai_tool(skip_length_check=True) for tool in tools]
     if strict:
         for spec in specs:
-            spec["function"]["strict"] = True
-            spec["function"]["parameters"]["additionalProperties"] = False
+            function = spec["function"]
+            if (parameters := strict_schema(function["parameters"])) is not None:
+                function.update(strict=True, parameters=parameters)
     return specs
 
 
@@ -82,43 +86,80 @@ def tool_selections(response: ChatResponse) -> list[ToolSelection]:
 
     Returns:
         A selection for each call. While an answer streams, `tool_kwargs` holds what could be read so far. In a whole
-        answer, arguments that are no JSON object come under the names of `UNREADABLE`.
+        answer, a call whose arguments are no JSON object has none, and a name that no tool has (see `NOT_CALLED`).
     """
+    selections = []
+    for call_id, name, arguments in _calls(response):
+        parsed, problem = _read(arguments)
+        if parsed is None:
+            name = f"{name}{NOT_CALLED}{problem}{_cut(response, '; the answer was cut off')})"
+        selections.append(
+            ToolSelection(tool_id=call_id, tool_name=name, tool_kwargs=dict(parsed or {}))
+        )
+    return selections
+
+
+def readable_selections(response: ChatResponse) -> list[ToolSelection]:
+    """Return the calls of a response for a caller that cannot do without, nor tell the model what is wrong with them.
+
+    Raises:
+        ResponseParseError: There is no call, or one whose arguments are no JSON object.
+    """
+    for _, name, arguments in _calls(response):
+        parsed, problem = _read(arguments)
+        if parsed is None:
+            raise _no_calls(
+                response,
+                f"called {name!r} with arguments that cannot be read: {problem}; they are {str(arguments)[:200]!r}",
+                "ask again, or pass error_on_no_tool_call=False",
+            )
+    selections = tool_selections(response)
+    if not selections:
+        said = str(response.message.content or "")[:200]
+        raise _no_calls(
+            response,
+            f"called no tool but answered: {said!r}",
+            "force a call with tool_required=True, or pass error_on_no_tool_call=False",
+        )
+    return selections
+
+
+def _calls(response: ChatResponse) -> list[tuple[str, str, Mapping[str, Any] | str]]:
+    """Return the id, the tool and the arguments of each call, read or as the model wrote them."""
     blocks = [block for block in response.message.blocks if isinstance(block, ToolCallBlock)]
     if blocks:
-        return [
-            _selection(block.tool_call_id, block.tool_name, block.tool_kwargs) for block in blocks
-        ]
-    selections = []
+        return [(block.tool_call_id or "", block.tool_name, block.tool_kwargs) for block in blocks]
+    calls: list[tuple[str, str, Mapping[str, Any] | str]] = []
     for call in response.message.additional_kwargs.get("tool_calls") or ():
         function = call.get("function") if isinstance(call, Mapping) else None
         if isinstance(function, Mapping):
             text = arguments_text(function.get("arguments"))
-            selections.append(_selection(call.get("id"), function.get("name"), text))
-    return selections
+            calls.append((call.get("id") or "", function.get("name") or "", text))
+    return calls
 
 
-def _selection(
-    call_id: str | None, name: str | None, arguments: Mapping[str, Any] | str
-) -> ToolSelection:
-    if isinstance(arguments, str):
-        parsed, problem = parse_arguments(arguments)
-        if parsed is None:
-            parsed = dict(zip(UNREADABLE, (arguments, problem), strict=True))
-        arguments = parsed
-    return ToolSelection(tool_id=call_id or "", tool_name=name or "", tool_kwargs=dict(arguments))
+def _read(arguments: Mapping[str, Any] | str) -> tuple[Mapping[str, Any] | None, str | None]:
+    return parse_arguments(arguments) if isinstance(arguments, str) else (arguments, None)
 
 
-def no_tool_call(response: ChatResponse) -> ResponseParseError:
-    """Build the error for an answer that should have called a tool."""
+def _cut(response: ChatResponse, text: str) -> str:
+    return text if response.additional_kwargs.get("finish_reason") == "length" else ""
+
+
+def _no_calls(response: ChatResponse, what: str, advice: str) -> ResponseParseError:
     metadata = response.additional_kwargs
+    cut = _cut(response, "; the answer was cut off: raise max_tokens")
     return ResponseParseError(
-        f"{metadata.get('model_name') or 'the model'} called no tool (finish reason "
-        f"{metadata.get('finish_reason')!r}) but answered: {str(response.message.content or '')[:200]!r}; "
-        "force a call with tool_required=True, or pass error_on_no_tool_call=False",
+        compose(
+            f"the model {what} (finish reason {metadata.get('finish_reason')!r}{cut})",
+            model=metadata.get("model_name"),
+            provider=metadata.get("provider"),
+            generation_id=metadata.get("id"),
+            advice=advice,
+        ),
         provider=metadata.get("provider"),
         generation_id=metadata.get("id"),
-        retryable=True,
+        retryable=not cut,
     )
 
 
@@ -139,7 +180,7 @@ def keep_first_call(response: ChatResponse) -> ChatResponse:
 
 
 def checked_tools(tools: Sequence[BaseTool]) -> Sequence[BaseTool]:
-    """Refuse what is no tool, or two tools of one name.
+    """Refuse what is no tool, two tools of one name, and the name of a call that is not to be run.
 
     Raises:
         BadRequestError: It is.
@@ -154,6 +195,10 @@ def checked_tools(tools: Sequence[BaseTool]) -> Sequence[BaseTool]:
         if metadata.name in names:
             raise BadRequestError(
                 f"two tools are named {metadata.name!r}; the model cannot tell them apart"
+            )
+        if NOT_CALLED in (metadata.name or ""):
+            raise BadRequestError(
+                f"a tool cannot be named {metadata.name!r}: calls whose arguments cannot be read are"
             )
         names.append(metadata.name)
     return tools

@@ -19,6 +19,7 @@ from llama_index.core.schema import TextNode
 from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel
 
+from openrouter_routing.errors import ResponseParseError
 from tests.llamaindex.answers import stream, whole
 from tests.llamaindex.conformance import Subject, check
 from tests.scripted_server import (
@@ -138,7 +139,10 @@ async def partial_calls(subject: Subject) -> None:
 @check("Tools", "a tool is not run on half of its arguments")
 async def cut_arguments(subject: Subject) -> None:
     answer_with(subject, {"content": None, "tool_calls": [call("weather", '{"city": "Be')]})
-    done = subject.make().predict_and_call(TOOLS, "Hi")
+    try:
+        done = subject.make().predict_and_call(TOOLS, "Hi")
+    except ResponseParseError:
+        return
     assert all(source.is_error for source in done.sources), f"runs and says {done.response!r}"
 
 

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from llamaindex_openrouter_routing import OpenRouter, OpenRouterEmbedding
+from openrouter_routing.emulator import Emulator
 from tests.llamaindex.answers import respond
+from tests.llamaindex.wires import MODEL
 from tests.scripted_server import ScriptedServer
 
 
@@ -48,3 +50,15 @@ def llm(connection: dict[str, Any]) -> OpenRouter:
 @pytest.fixture
 def embed_model(connection: dict[str, Any]) -> OpenRouterEmbedding:
     return OpenRouterEmbedding("openai/text-embedding-3-small", **connection)
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with Emulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def emulated(emulator: Emulator) -> OpenRouter:
+    """Return a model that talks to the emulator, which answers what its `script` says."""
+    return OpenRouter(MODEL, api_base=emulator.base_url, api_key="sk-or-v1-secret", max_retries=0)

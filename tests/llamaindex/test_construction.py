@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from llama_index.core.schema import NodeWithScore, TextNode
 
 from llamaindex_openrouter_routing import (
     OpenRouter,
@@ -318,3 +319,50 @@ def test_pickling_leaves_the_model_as_it_was(server: ScriptedServer) -> None:
 def test_what_only_chat_can_carry_is_an_error_elsewhere(made: Any, fields: dict[str, Any]) -> None:
     with pytest.raises(errors.PreferencesError, match=f"does not take {next(iter(fields))}"):
         made("x/y", **fields)
+
+
+EVERY_CLASS = [OpenRouter, OpenRouterEmbedding, OpenRouterRerank]
+
+
+@pytest.mark.parametrize("made", EVERY_CLASS)
+async def test_assigned_secrets_are_sent_and_do_not_show(made: Any, server: ScriptedServer) -> None:
+    model = made("x/y", api_base=server.base_url)
+    model.api_key = KEY
+    model.default_headers = {"X-Gateway-Key": SECRET_HEADER}
+    assert SECRET_HEADER not in f"{model!r} {vars(model)} {model.to_dict()} {model.model_dump()}"
+    assert KEY not in f"{model!r} {vars(model)} {model.to_dict()} {model.model_dump()}"
+    model.default_headers["X-Other"] = "written past the class"
+    for asked in (model, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        server.requests.clear()
+        if made is OpenRouter:
+            await asked.acomplete("Hi")
+        elif made is OpenRouterEmbedding:
+            await asked.aget_text_embedding("Hi")
+        else:
+            asked.postprocess_nodes([NodeWithScore(node=TextNode(text="Hi"))], query_str="Hi")
+        headers = server.requests[-1].headers
+        assert headers["x-gateway-key"] == SECRET_HEADER
+        assert headers["x-other"] == "written past the class"
+        assert headers["authorization"] == f"Bearer {KEY}"
+    model.default_headers = None
+    assert model.default_headers == {}
+    with pytest.raises(errors.BadRequestError, match="default_headers takes a dict"):
+        model.default_headers = "X-Gateway-Key: 1"
+    with pytest.raises(errors.AuthenticationError):
+        model.api_key = 7
+
+
+@pytest.mark.parametrize("made", EVERY_CLASS)
+def test_a_dump_can_be_validated(made: Any) -> None:
+    model = made("x/y", order=["openai"], max_price={"completion": "2.50"}, timeout=3)
+    dumped = model.model_dump()
+    assert dumped["class_name"] == made.class_name()
+    for loaded in (
+        made.model_validate(dumped),
+        made.model_validate_json(model.model_dump_json()),
+        made(**dumped),
+    ):
+        assert type(loaded) is made
+        assert loaded.model_dump() == dumped
+    with pytest.raises(errors.BadRequestError, match="class_name"):
+        made.model_validate({**dumped, "class_name": "base_component"})

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from llama_index.core import VectorStoreIndex
 from llama_index.core.agent.workflow import FunctionAgent
+from llama_index.core.base.response.schema import AsyncStreamingResponse, StreamingResponse
 from llama_index.core.chat_engine import SimpleChatEngine
 from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.events.query import QueryStartEvent
 from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.query_engine import (
+    BaseQueryEngine,
     RouterQueryEngine,
     SubQuestionQueryEngine,
 )
@@ -357,3 +359,45 @@ async def test_leaving_a_streamed_answer_early_closes_its_connection(
     assert await anext(agenerator) == "Be"
     await agenerator.aclose()
     assert await asyncio.to_thread(server.requests[-1].disconnected.wait, 20)
+
+
+class Canned(BaseQueryEngine):
+    """An engine whose stream is any iterator: it has nothing to close."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+
+    def _get_prompt_modules(self) -> Any:
+        return {}
+
+    def _query(self, query_bundle: QueryBundle) -> Any:
+        return StreamingResponse(response_gen=iter(["Be", "rn"]))  # type: ignore[arg-type]
+
+    async def _aquery(self, query_bundle: QueryBundle) -> Any:
+        return AsyncStreamingResponse(response_gen=Tokens())  # type: ignore[arg-type]
+
+
+class Tokens:
+    """An async iterator that is no generator."""
+
+    def __init__(self) -> None:
+        self.tokens = ["Be", "rn"]
+
+    def __aiter__(self) -> Tokens:
+        return self
+
+    async def __anext__(self) -> str:
+        if not self.tokens:
+            raise StopAsyncIteration
+        return self.tokens.pop(0)
+
+
+async def test_streams_that_cannot_be_closed_are_read_to_their_end() -> None:
+    engine = RoutedQueryEngine(Canned(), sort="price")
+    response = engine.query("Where?")
+    assert "".join(response.response_gen) == "Bern"  # type: ignore[union-attr]
+    aresponse = await engine.aquery("Where?")
+    assert "".join([token async for token in aresponse.response_gen]) == "Bern"  # type: ignore[union-attr]
+    left_early = engine.query("Where?").response_gen  # type: ignore[union-attr]
+    next(left_early)
+    left_early.close()

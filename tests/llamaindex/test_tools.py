@@ -168,24 +168,6 @@ async def test_predict_and_call_runs_the_tools(llm: OpenRouter, server: Scripted
     assert done.response == "sunny in Zürich\n\n1999"
 
 
-@pytest.mark.parametrize("arguments", ['{"city": "Be', "city=Bern", "[1]", '{"city": '])
-async def test_arguments_that_are_no_json_never_raise_and_run_no_tool(
-    arguments: str, llm: OpenRouter, server: ScriptedServer
-) -> None:
-    answering(server, {"content": None, "tool_calls": [call("weather", arguments)]})
-    for response in await every_answer(llm):
-        (found,) = llm.get_tool_calls_from_response(response)
-        assert found.tool_kwargs["arguments_that_are_not_json"] == arguments
-        assert "JSON" in found.tool_kwargs["what_is_wrong_with_them"]
-        assert (
-            response.message.additional_kwargs["tool_calls"][0]["function"]["arguments"]
-            == arguments
-        )
-    for done in (llm.predict_and_call(TOOLS, "Hi"), await llm.apredict_and_call(TOOLS, "Hi")):
-        assert done.sources[0].is_error
-        assert "sunny" not in done.response
-
-
 @pytest.mark.parametrize("arguments", ["", "null", " ", '{"a": 1, "b":', "[1]", '{"a":  1}'])
 @pytest.mark.parametrize("streamed", [False, True])
 def test_calls_go_back_with_arguments_that_are_a_json_object(
