@@ -39,6 +39,24 @@ def named_arguments(call: Mapping[str, Any]) -> dict[str, Any]:
     return named_once(call, ALIASES)
 
 
+def in_one_routing(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments whose preferences are all in `routing`, so that no parameter of a method takes one for its own.
+
+    Raises:
+        PreferencesError: A preference is malformed.
+
+    Example:
+        >>> in_one_routing({"require_parameters": True, "seed": 1})
+        {'seed': 1, 'routing': {'provider': {'require_parameters': True}}}
+    """
+    named = named_arguments(arguments)
+    if not _PREFERENCES & named.keys():
+        return named
+    rest = {name: value for name, value in named.items() if name not in _PREFERENCES}
+    with langchain_errors():
+        return {**rest, "routing": plain_settings(_preferences(named))}
+
+
 def merged_arguments(bound: Mapping[str, Any], call: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a call over bound ones: preferences merge field by field, of all others the later wins.
 

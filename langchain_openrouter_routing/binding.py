@@ -15,7 +15,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable
 from langchain_core.runnables.base import RunnableBinding
 
-from langchain_openrouter_routing._arguments import MERGED, merged_arguments
+from langchain_openrouter_routing._arguments import MERGED, in_one_routing, merged_arguments
 from langchain_openrouter_routing.errors import BadRequestError
 from openrouter_routing.preferences import ProviderPreferences, RoutingPreferences
 from openrouter_routing.settings import merge_headers
@@ -101,8 +101,9 @@ class ModelBinding(RunnableBinding[LanguageModelInput, AIMessage]):  # type: ign
             >>> bound.bind_tools([], response_format={"type": "json_object"}).kwargs["seed"]
             1
         """
-        kept = self._without(_TOOLS)
-        bound = cast("Any", self.bound).bind_tools(tools, **merged_arguments(kept, kwargs))
+        kept = in_one_routing(self._without(_TOOLS))
+        own = _taken_out(kwargs, "require_parameters")
+        bound = cast("Any", self.bound).bind_tools(tools, **merged_arguments(kept, kwargs), **own)
         return cast("Runnable[LanguageModelInput, AIMessage]", self._with_own_config(bound))
 
     def with_structured_output(
@@ -121,9 +122,14 @@ class ModelBinding(RunnableBinding[LanguageModelInput, AIMessage]):  # type: ign
             1
         """
         calls_a_function = kwargs.get("method") == "function_calling"
-        kept = self._without((*_SCHEMA, *_TOOLS) if calls_a_function else _SCHEMA)
+        kept = in_one_routing(self._without((*_SCHEMA, *_TOOLS) if calls_a_function else _SCHEMA))
+        model = cast("Any", self.bound)
+        if name := _taken_out(kept, "model"):
+            # What a model can do decides how it is asked.
+            model = model.model_copy(update=name)
+        own = _taken_out(kwargs, "require_parameters")
         told = merged_arguments(kept, kwargs)
-        structured = cast("Any", self.bound).with_structured_output(schema, **told)
+        structured = model.with_structured_output(schema, **told, **own)
         return cast("Runnable[LanguageModelInput, Any]", self._with_own_config(structured))
 
     def with_routing(
@@ -165,3 +171,7 @@ class ModelBinding(RunnableBinding[LanguageModelInput, AIMessage]):  # type: ign
             'RunnableBinding'
         """
         return RunnableBinding.lc_id()
+
+
+def _taken_out(arguments: dict[str, Any], name: str) -> dict[str, Any]:
+    return {name: arguments.pop(name)} if name in arguments else {}

@@ -485,3 +485,27 @@ def test_policies_that_leave_nobody_say_so(make_model: MakeModel) -> None:
     bound = make_model().bind(policy={"only": ["openai"]})
     with pytest.raises(PreferencesError, match=r"one policy allows .'openai'., the other .'groq'."):
         bound.invoke("x", policy={"only": ["groq"]})
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_a_bound_requirement_is_no_argument_of_a_method(
+    emulator: Emulator, make_model: MakeModel, said: bool
+) -> None:
+    """`bind_tools` and `with_structured_output` have a `require_parameters` of their own, which only switches on."""
+    model: Any = make_model(require_parameters=not said).bind(require_parameters=said)
+    model.bind_tools([weather]).invoke("Hi")
+    assert provider_of(emulator) == {"require_parameters": said}
+    model.with_structured_output(City).invoke('"Bern"')
+    assert provider_of(emulator) == {"require_parameters": said}
+    plain: Any = make_model().bind(seed=1)
+    plain.with_structured_output(City, require_parameters=False).invoke('"Bern"')
+    assert provider_of(emulator) is None
+
+
+def test_a_bound_model_is_the_one_that_is_asked_for_a_structure(
+    emulator: Emulator, make_model: MakeModel
+) -> None:
+    structured: Any = make_model().bind(model="anthropic/claude-haiku-4.5", top_k=3)
+    structured.with_structured_output(City).invoke('"Bern"')
+    assert sent(emulator)["model"] == "anthropic/claude-haiku-4.5"
+    assert sent(emulator)["top_k"] == 3
