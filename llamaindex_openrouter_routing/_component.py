@@ -124,6 +124,10 @@ class RoutedComponent(BaseComponent):
         super().__init__(**fields)
         # A malformed address or duration is found here, not at the first call.
         client_settings(self)
+        self._check_preferences()
+
+    def _check_preferences(self) -> None:
+        """Refuse preferences that this component cannot honour; asked whenever they change."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         value = preferences_of(value) if name == "routing" else _typed({name: value})[name]
@@ -159,6 +163,7 @@ class RoutedComponent(BaseComponent):
             changes["additional_kwargs"] = {**held, **changes["additional_kwargs"]}
         copied = super().model_copy(update=changes, deep=deep)
         client_settings(copied)
+        copied._check_preferences()  # noqa: SLF001 (its own class)
         return copied
 
     @field_serializer("routing", "policy")
@@ -220,7 +225,7 @@ class RoutedComponent(BaseComponent):
             provider.zdr   True     instance
             provider.sort  'price'  call
         """
-        return self._client().describe(**call)
+        return self._client().describe(**self._with_extra_body(call))
 
     def _client(self) -> OpenRouterClient:
         return OpenRouterClient(
@@ -233,6 +238,8 @@ class RoutedComponent(BaseComponent):
         )
 
     def _preferences(self) -> dict[str, Any]:
+        # Assigning to a field does not check it.
+        self._check_preferences()
         return {
             "routing": self.routing,
             "policy": self.policy,

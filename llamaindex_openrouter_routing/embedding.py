@@ -8,7 +8,7 @@ from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
 from pydantic import ConfigDict, Field
 
 from llamaindex_openrouter_routing._component import RoutedComponent
-from openrouter_routing.operations import refuse_chat_preferences
+from openrouter_routing.operations import described_vectors, refuse_chat_preferences
 
 if TYPE_CHECKING:
     from llamaindex_openrouter_routing.keywords import OpenRouterEmbeddingFields
@@ -51,7 +51,13 @@ class OpenRouterEmbedding(RoutedComponent, BaseEmbedding):
         if model is not None:
             fields["model_name"] = model
         super().__init__(**fields)
+
+    def _check_preferences(self) -> None:
         refuse_chat_preferences("an embedding model", self.routing)
+
+    def describe(self, **call: Any) -> str:
+        """Say which preferences a request made here and now would send, each with the layer it came from."""
+        return described_vectors(self._client().defaults, self._with_extra_body(call))
 
     @classmethod
     def class_name(cls) -> str:

@@ -113,6 +113,8 @@ class _Routed:
         self._routing = preferences_of(preferences, **fields)
         self._policy = policy_of(policy)
         self._max_cost = max_cost
+        # A malformed limit is found here, not at the first message.
+        record_routes(max_cost=max_cost)
 
     def _run(self) -> _Run:
         return _Run(self._routing, self._policy, self._max_cost)
@@ -143,6 +145,7 @@ class RoutedQueryEngine(_Routed, BaseQueryEngine):
 
     Raises:
         PreferencesError: A preference is malformed.
+        BadRequestError: `max_cost` is.
 
     Example:
         >>> engine = RoutedQueryEngine(index.as_query_engine(streaming=True), sort="price")  # doctest: +SKIP
@@ -255,6 +258,7 @@ class RoutedChatEngine(_Routed, BaseChatEngine):
 
     Raises:
         PreferencesError: A preference is malformed.
+        BadRequestError: `max_cost` is.
 
     Example:
         >>> engine = RoutedChatEngine(index.as_chat_engine(), zdr=True)  # doctest: +SKIP

@@ -142,6 +142,8 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
 
     def __init__(self, model: str | None = None, **fields: Unpack[OpenRouterFields]) -> None:
         super().__init__(model=model, **fields)
+
+    def _check_preferences(self) -> None:
         check_fallbacks(self.model, self.routing)
 
     @classmethod

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field
 
 from llamaindex_openrouter_routing._component import RoutedComponent
 from openrouter_routing.errors import BadRequestError
-from openrouter_routing.operations import refuse_chat_preferences
+from openrouter_routing.operations import described_vectors, refuse_chat_preferences
 from openrouter_routing.vectors import Ranking
 
 if TYPE_CHECKING:
@@ -57,7 +57,13 @@ class OpenRouterRerank(RoutedComponent, BaseNodePostprocessor):
 
     def __init__(self, model: str, **fields: Unpack[OpenRouterRerankFields]) -> None:
         super().__init__(model=model, **fields)
+
+    def _check_preferences(self) -> None:
         refuse_chat_preferences("a rerank model", self.routing)
+
+    def describe(self, **call: Any) -> str:
+        """Say which preferences a request made here and now would send, each with the layer it came from."""
+        return described_vectors(self._client().defaults, self._with_extra_body(call))
 
     @classmethod
     def class_name(cls) -> str:

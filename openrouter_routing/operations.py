@@ -167,6 +167,13 @@ def described(defaults: Defaults, options: Mapping[str, Any]) -> str:
     return as_sent(effective, read.extra_body).describe()
 
 
+def described_vectors(defaults: Defaults, options: Mapping[str, Any]) -> str:
+    """Say which preferences a request that is no chat would send, each with the layer it came from."""
+    read = read_options(options)
+    effective, _ = effective_preferences(defaults, read)
+    return as_sent(vector_preferences(effective), read.extra_body).describe()
+
+
 def embeddings(
     defaults: Defaults, texts: Sequence[str], options: Mapping[str, Any]
 ) -> Operation[Embeddings]:

@@ -11,7 +11,13 @@ from llama_index.core import VectorStoreIndex
 from llama_index.core.schema import TextNode
 from llama_index.core.storage.kvstore import SimpleKVStore
 
-from llamaindex_openrouter_routing import OpenRouterEmbedding, record_routes, routing
+from llamaindex_openrouter_routing import (
+    OpenRouter,
+    OpenRouterEmbedding,
+    OpenRouterRerank,
+    record_routes,
+    routing,
+)
 from openrouter_routing import errors
 from tests.scripted_server import ScriptedServer, error_answer, json_answer
 
@@ -117,3 +123,29 @@ def test_copies_and_dumps(connection: dict[str, Any], server: ScriptedServer) ->
         assert made.get_text_embedding("bbb") == [3.0, 0.0, 1.0]
     assert len({request.body for request in server.requests}) == 1
     assert "secret" not in f"{embed_model!r} {embed_model.to_json()} {embed_model.to_payload()}"
+
+
+@pytest.mark.parametrize("make", [OpenRouterEmbedding, OpenRouterRerank])
+def test_what_only_chat_can_carry_is_refused_however_it_is_said(
+    connection: dict[str, Any], server: ScriptedServer, make: Any
+) -> None:
+    component = make("cohere/some-model", **connection)
+    with pytest.raises(errors.PreferencesError, match="does not take models"):
+        component.with_routing(models=["a/b"])
+    with pytest.raises(errors.PreferencesError, match="does not take session_id"):
+        component.model_copy(update={"session_id": "s"})
+    component.routing = {"service_tier": "flex"}
+    with pytest.raises(errors.PreferencesError, match="does not take service_tier"):
+        component.describe()
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("make", [OpenRouterEmbedding, OpenRouterRerank, OpenRouter])
+def test_it_describes_what_it_would_send(connection: dict[str, Any], make: Any) -> None:
+    body = {"provider": {"zdr": True}}
+    component = make("cohere/some-model", extra_body=body, sort="price", **connection)
+    with routing(models=["a/b"], order=["cohere"]):
+        told = component.describe()
+    assert "provider.zdr" in told
+    assert "provider.sort" in told
+    assert ("models" in told) == (make is OpenRouter)

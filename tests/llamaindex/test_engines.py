@@ -34,7 +34,12 @@ from llamaindex_openrouter_routing import (
     record_routes,
     routing,
 )
-from openrouter_routing import BudgetExceeded, PreferencesError, StreamInterruptedError
+from openrouter_routing import (
+    BadRequestError,
+    BudgetExceeded,
+    PreferencesError,
+    StreamInterruptedError,
+)
 from tests.llamaindex.answers import respond, whole
 from tests.scripted_server import CLOSE, HANG, Recorded, ScriptedServer, chunk, stream_answer
 
@@ -276,6 +281,8 @@ def test_its_budget_holds_for_each_query(index: VectorStoreIndex, llm: OpenRoute
 def test_mistakes_are_errors_at_once(index: VectorStoreIndex, llm: OpenRouter) -> None:
     with pytest.raises(PreferencesError, match="did you mean 'price'"):
         RoutedQueryEngine(index.as_query_engine(llm=llm), sort="prise")
+    with pytest.raises(BadRequestError, match="max_cost"):
+        RoutedQueryEngine(index.as_query_engine(llm=llm), max_cost="much")
 
 
 def test_a_broken_stream_raises_in_the_reader(
