@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
-from io import IOBase
+from functools import cache
+from mimetypes import MimeTypes
+from pathlib import PurePath
 from typing import Any
 
 import filetype  # type: ignore[import-untyped]
@@ -24,6 +26,9 @@ from llama_index.core.base.llms.types import (
 from openrouter_routing.errors import BadRequestError
 
 Part = dict[str, Any]
+
+_UNTITLED = "input_document"
+"""The title that LlamaIndex gives a document without one."""
 
 
 def parts_of(blocks: Iterable[ContentBlock]) -> list[Part]:
@@ -49,7 +54,7 @@ def parts_of(blocks: Iterable[ContentBlock]) -> list[Part]:
         if isinstance(block, CachePoint):
             if not parts:
                 raise BadRequestError(
-                    "a CachePoint marks the block before it, but it is the first of its message"
+                    "a CachePoint marks the block before it, but its message has none before it that is sent"
                 )
             parts[-1]["cache_control"] = _cache_control(block)
         else:
@@ -66,7 +71,7 @@ def _parts_of_block(block: ContentBlock) -> list[Part]:
         return [_audio_part(block)]
     if isinstance(block, VideoBlock):
         url = _address(block.url) or _data_url(
-            block.resolve_video(), block.video_mimetype, "video/mp4"
+            block.resolve_video().read(), block.video_mimetype, block.path, "video/mp4"
         )
         return [{"type": "video_url", "video_url": {"url": url}}]
     if isinstance(block, DocumentBlock):
@@ -98,7 +103,9 @@ def image_part(block: ImageBlock) -> Part:
         >>> image_part(ImageBlock(url="https://example.com/cat.png"))
         {'type': 'image_url', 'image_url': {'url': 'https://example.com/cat.png'}}
     """
-    url = _address(block.url) or _data_url(block.resolve_image(), block.image_mimetype, "image/png")
+    url = _address(block.url) or _data_url(
+        block.resolve_image().read(), block.image_mimetype, block.path, "image/png"
+    )
     image: dict[str, Any] = {"url": url}
     if block.detail:
         image["detail"] = block.detail
@@ -113,10 +120,22 @@ def _audio_part(block: AudioBlock) -> Part:
 
 
 def _document_part(block: DocumentBlock) -> Part:
-    data = block.url or _data_url(
-        block.resolve_document(), block.document_mimetype, "application/pdf"
-    )
-    return {"type": "file", "file": {"filename": block.title or "document", "file_data": data}}
+    name = block.title or "document"
+    if name == _UNTITLED and block.path:
+        name = PurePath(block.path).name
+    data = block.url
+    if not data:
+        content = block.resolve_document().read()
+        otherwise = "text/plain" if _is_text(content) else "application/pdf"
+        data = _data_url(content, block.document_mimetype, block.path, otherwise)
+    return {"type": "file", "file": {"filename": name, "file_data": data}}
+
+
+def _is_text(content: bytes) -> bool:
+    try:
+        return "\0" not in content.decode()
+    except UnicodeDecodeError:
+        return False
 
 
 def _cache_control(point: CachePoint) -> dict[str, Any]:
@@ -131,10 +150,24 @@ def _address(url: object) -> str | None:
     return str(url) if url else None
 
 
-def _data_url(buffer: IOBase, mimetype: str | None, otherwise: str) -> str:
-    content: bytes = buffer.read()
-    kind = mimetype or _guess(content, "mime") or otherwise
+def _data_url(
+    content: bytes, mimetype: str | None, path: PurePath | str | None, otherwise: str
+) -> str:
+    kind = mimetype or _guess(content, "mime") or _guess_by_name(path) or otherwise
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _guess_by_name(path: PurePath | str | None) -> str | None:
+    """Guess the type of a text, which its content does not tell."""
+    return _types().guess_type(PurePath(path).name)[0] if path else None
+
+
+@cache
+def _types() -> MimeTypes:
+    # Its own, for the host's idea of what a .csv is differs from host to host.
+    types = MimeTypes()
+    types.add_type("text/markdown", ".md")
+    return types
 
 
 def _guess(content: bytes, what: str) -> str | None:

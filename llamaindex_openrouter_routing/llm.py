@@ -52,6 +52,7 @@ from llamaindex_openrouter_routing.tools import (
     tool_choice_to_wire,
     tool_selections,
     tools_to_wire,
+    wire_options,
     with_user_message,
 )
 from openrouter_routing.model_table import ModelInfo, learn_models, model_info
@@ -196,7 +197,7 @@ class OpenRouter(RoutedComponent, FunctionCallingLLM):
             "max_tokens": self.max_tokens,
             **self.additional_kwargs,
         }
-        return self._with_extra_body({**held, **unveiled(options)})
+        return self._with_extra_body(wire_options({**held, **unveiled(options)}))
 
     # How answers are asked for. The decorated methods below add LlamaIndex's events to these.
 

@@ -10,13 +10,16 @@ from llama_index.core.base.llms.types import (
     AudioBlock,
     CachePoint,
     ChatMessage,
+    CitableBlock,
     CitationBlock,
     ContentBlock,
+    DocumentBlock,
     ImageBlock,
     MessageRole,
     TextBlock,
     ThinkingBlock,
     ToolCallBlock,
+    VideoBlock,
 )
 from pydantic_core import from_json, to_json
 
@@ -25,6 +28,8 @@ from openrouter_routing._tool_calls import replayable_arguments
 from openrouter_routing.errors import BadRequestError, OpenRouterError
 
 Wire = dict[str, Any]
+
+_ONLY_TEXT = "an answer holds text, images and calls, no {}: put it into a message of the user"
 
 _ROLES = {
     MessageRole.SYSTEM: "system",
@@ -108,7 +113,7 @@ def _content(blocks: Sequence[ContentBlock]) -> str | list[dict[str, Any]]:
 
 def _assistant(message: ChatMessage) -> Wire:
     kept = message.additional_kwargs
-    said = [block for block in message.blocks if isinstance(block, (TextBlock, CachePoint))]
+    said = _said(message)
     wire: Wire = {"role": "assistant", "content": _content(said) if said else None}
     calls = _tool_calls(message)
     if calls:
@@ -123,30 +128,77 @@ def _assistant(message: ChatMessage) -> Wire:
         wire["audio"] = {"id": audio["id"]}
         if wire["content"] is None and audio.get("transcript"):
             wire["content"] = audio["transcript"]
+    elif any(isinstance(block, AudioBlock) for block in message.blocks):
+        raise BadRequestError(
+            "an answer in audio can only be replayed by its id or transcript (additional_kwargs['audio'])"
+        )
     if wire["content"] is None and len(wire) == 2:
-        if any(isinstance(block, AudioBlock) for block in message.blocks):
-            raise BadRequestError(
-                "an answer in audio can only be replayed by its id or transcript (additional_kwargs['audio'])"
-            )
         wire["content"] = ""
     if isinstance(kept.get("name"), str):
         wire["name"] = kept["name"]
     return wire
 
 
+def _said(message: ChatMessage) -> list[ContentBlock]:
+    """Return the blocks that are the content of an answer, which is text; what else it has is in fields of its own.
+
+    Raises:
+        BadRequestError: One has no place in an answer, or marks what cannot be marked.
+    """
+    said: list[ContentBlock] = []
+    before: ContentBlock | None = None
+    for block in message.blocks:
+        if isinstance(block, CachePoint):
+            if before is not None and (not said or before is not said[-1]):
+                raise BadRequestError(
+                    f"a CachePoint after a {type(before).__name__} of the assistant cannot be sent: put it after a text"
+                )
+        elif isinstance(block, (VideoBlock, DocumentBlock)):
+            raise BadRequestError(_ONLY_TEXT.format(type(block).__name__))
+        if isinstance(block, CitableBlock):
+            for inner in block.content:
+                if not isinstance(inner, TextBlock):
+                    raise BadRequestError(_ONLY_TEXT.format(f"{type(inner).__name__} to cite"))
+        if isinstance(block, (TextBlock, CitableBlock, CachePoint)):
+            said.append(block)
+        before = block
+    return said
+
+
 def _reasoning(message: ChatMessage) -> Wire:
     """Return the reasoning of an answer: the details as they came, else the text that is left of it."""
     thoughts = [block for block in message.blocks if isinstance(block, ThinkingBlock)]
-    details = [
-        detail
-        for block in thoughts
-        for detail in block.additional_information.get("reasoning_details") or ()
-    ]
-    details = details or list(message.additional_kwargs.get("reasoning_details") or ())
-    if details:
+    if any(map(_details, thoughts)):
+        # A thought without details, beside one with them, is still one of the same chain.
+        return {
+            "reasoning_details": [
+                detail
+                for block in thoughts
+                for detail in _details(block)
+                or ([{"type": "reasoning.text", "text": block.content}] if block.content else ())
+            ]
+        }
+    if details := list(message.additional_kwargs.get("reasoning_details") or ()):
         return {"reasoning_details": details}
     text = "".join(block.content for block in thoughts if block.content)
     return {"reasoning": text} if text else {}
+
+
+def _details(block: ThinkingBlock) -> list[Wire]:
+    """Return the details of a thought; LlamaIndex's class for Anthropic keeps nothing but the signature."""
+    known = block.additional_information
+    if details := known.get("reasoning_details"):
+        return list(details)
+    if not isinstance(signature := known.get("signature"), str) or not signature:
+        return []
+    return [
+        {
+            "type": "reasoning.text",
+            "text": block.content or "",
+            "signature": signature,
+            "format": "anthropic-claude-v1",
+        }
+    ]
 
 
 def _annotations(message: ChatMessage) -> list[dict[str, Any]]:

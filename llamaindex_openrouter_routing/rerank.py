@@ -73,33 +73,36 @@ class OpenRouterRerank(RoutedComponent, BaseNodePostprocessor):
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
-        query = self._begin(nodes, query_bundle)
+        query, texts = self._begin(nodes, query_bundle)
         if not nodes:
-            return []
+            return _told([])
         with self._event(nodes, query) as event:
-            ranking = self._client().rerank(query, self._texts(nodes), **self._options())
+            ranking = self._client().rerank(query, texts, **self._options())
             return self._end(nodes, ranking, event)
 
     async def _apostprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
-        query = self._begin(nodes, query_bundle)
+        query, texts = self._begin(nodes, query_bundle)
         if not nodes:
-            return []
+            return _told([])
         with self._event(nodes, query) as event:
-            client = self._async_client()
-            ranking = await client.rerank(query, self._texts(nodes), **self._options())
+            ranking = await self._async_client().rerank(query, texts, **self._options())
             return self._end(nodes, ranking, event)
 
-    def _begin(self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None) -> str:
+    def _begin(
+        self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None
+    ) -> tuple[str, list[str]]:
+        # Observers are told of what can begin, and then of its end.
+        if query_bundle is None:
+            raise BadRequestError("reranking needs a query: pass query_bundle= or query_str=")
+        texts = [self._text(node) for node in nodes]
         dispatcher.event(
             ReRankStartEvent(
                 query=query_bundle, nodes=nodes, top_n=self.top_n, model_name=self.model
             )
         )
-        if query_bundle is None:
-            raise BadRequestError("reranking needs a query: pass query_bundle= or query_str=")
-        return query_bundle.query_str
+        return query_bundle.query_str, texts
 
     def _event(self, nodes: list[NodeWithScore], query: str) -> Any:
         payload: dict[str, Any] = {
@@ -110,8 +113,13 @@ class OpenRouterRerank(RoutedComponent, BaseNodePostprocessor):
         }
         return self.callback_manager.event(CBEventType.RERANKING, payload=payload)
 
-    def _texts(self, nodes: list[NodeWithScore]) -> list[str]:
-        return [node.node.get_content(metadata_mode=self.metadata_mode) for node in nodes]
+    def _text(self, node: NodeWithScore) -> str:
+        text = node.node.get_content(metadata_mode=self.metadata_mode)
+        if not text:
+            raise BadRequestError(
+                f"node {node.node.node_id} has no text to rank; leave it out, or let metadata_mode= show its metadata"
+            )
+        return text
 
     def _options(self) -> dict[str, Any]:
         return self._with_extra_body({"model": self.model, "top_n": self.top_n})
@@ -130,5 +138,9 @@ class OpenRouterRerank(RoutedComponent, BaseNodePostprocessor):
                 )
             ranked.append(NodeWithScore(node=node, score=result.score))
         event.on_end(payload={EventPayload.NODES: ranked})
-        dispatcher.event(ReRankEndEvent(nodes=ranked))
-        return ranked
+        return _told(ranked)
+
+
+def _told(ranked: list[NodeWithScore]) -> list[NodeWithScore]:
+    dispatcher.event(ReRankEndEvent(nodes=ranked))
+    return ranked

@@ -66,6 +66,28 @@ def tool_choice_to_wire(
     return choice
 
 
+def wire_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a plain call, which sends them as they are.
+
+    Raises:
+        BadRequestError: Tools or a class are among them, which other methods describe to the model.
+    """
+    tools = options.get("tools")
+    for tool in tools if isinstance(tools, (list, tuple)) else ():
+        if not isinstance(tool, Mapping):
+            raise BadRequestError(
+                f"tools takes the wire's own objects here, got a {type(tool).__name__}: "
+                "call chat_with_tools(tools, ...), or one of its kin"
+            )
+    wanted = options.get("response_format")
+    if isinstance(wanted, type):
+        raise BadRequestError(
+            f"response_format takes the wire's own object, got the class {wanted.__name__}: "
+            f"call structured_predict({wanted.__name__}, ...), or as_structured_llm({wanted.__name__})"
+        )
+    return dict(options)
+
+
 def with_user_message(
     history: Sequence[ChatMessage] | None, user_msg: str | ChatMessage | None
 ) -> list[ChatMessage]:

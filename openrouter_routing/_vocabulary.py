@@ -36,7 +36,7 @@ _SWAPPED_FROM, _MISSED_FROM = 3, 5
 """How many letters a word needs for a slip to be seen in it: shorter ones are as likely to be new words."""
 
 
-def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.65) -> str | None:
     """Return the known word most like `word`, or the one that means it elsewhere; None where none is near."""
     known = list(known)
     if (meant := _ELSEWHERE.get(word)) in known:

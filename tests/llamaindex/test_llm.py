@@ -12,6 +12,8 @@ from llama_index.core.base.llms.types import (
     ChatResponse,
     CompletionResponse,
 )
+from llama_index.core.tools import FunctionTool
+from pydantic import BaseModel
 
 from llamaindex_openrouter_routing import OpenRouter, Route, record_routes, routing
 from openrouter_routing import errors
@@ -268,3 +270,31 @@ def test_keys_that_the_wire_did_not_carry_are_absent(
         "requested_model": "openai/gpt-5-mini",
         "fallback_used": False,
     }
+
+
+@pytest.mark.parametrize(
+    ("option", "instead"),
+    [
+        ({"tools": [FunctionTool.from_defaults(lambda: 1, name="one")]}, "chat_with_tools"),
+        ({"response_format": BaseModel}, r"structured_predict\(BaseModel"),
+    ],
+)
+async def test_objects_where_the_wire_has_its_own_name_the_method_that_takes_them(
+    option: dict[str, Any], instead: str, llm: OpenRouter, server: ScriptedServer
+) -> None:
+    messages = [ChatMessage(content="Hi")]
+    with pytest.raises(errors.BadRequestError, match=instead):
+        llm.chat(messages, **option)
+    with pytest.raises(errors.BadRequestError, match=instead):
+        await llm.acomplete("Hi", **option)
+    with pytest.raises(errors.BadRequestError, match=instead):
+        llm.stream_chat(messages, **option)
+    with pytest.raises(errors.BadRequestError, match=instead):
+        llm.model_copy(update=option).chat(messages)
+    assert server.requests == []
+
+
+def test_nothing_far_off_is_recommended(llm: OpenRouter) -> None:
+    with pytest.raises(errors.BadRequestError, match="unknown argument 'functions'") as caught:
+        llm.complete("Hi", functions=[])
+    assert "did you mean" not in caught.value.message

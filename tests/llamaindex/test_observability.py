@@ -239,6 +239,24 @@ def test_reranking_keeps_scores_where_asked_and_needs_a_query(
     assert len(server.requests) == 1
 
 
+async def test_what_cannot_be_reranked_is_told_and_ended(
+    rerank: OpenRouterRerank, server: ScriptedServer, events: Events
+) -> None:
+    assert rerank.postprocess_nodes([], query_str="q") == []
+    assert await rerank.apostprocess_nodes([], query_str="q") == []
+    assert len(events.of(ReRankStartEvent)) == len(events.of(ReRankEndEvent)) == 2
+    empty = NodeWithScore(node=TextNode(text="", id_="node-7"))
+    for given in (nodes(), [*nodes(), empty]):
+        query = {} if empty not in given else {"query_str": "q"}
+        said = "node-7" if query else "query"
+        with pytest.raises(errors.BadRequestError, match=said):
+            rerank.postprocess_nodes(given, **query)
+        with pytest.raises(errors.BadRequestError, match=said):
+            await rerank.apostprocess_nodes(given, **query)
+    assert len(events.of(ReRankStartEvent)) == len(events.of(ReRankEndEvent)) == 2
+    assert server.requests == []
+
+
 def test_reranking_in_a_query_engine_and_over_a_dump(
     rerank: OpenRouterRerank,
     embed_model: OpenRouterEmbedding,
