@@ -16,16 +16,13 @@ from langchain_core.messages.ai import add_ai_message_chunks
 from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
 from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableMap, RunnablePassthrough
-from langchain_core.utils.function_calling import (
-    convert_to_json_schema,
-    convert_to_openai_function,
-)
 from langchain_core.utils.json import parse_json_markdown
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel
 
+from langchain_openrouter_routing._functions import function_of
 from langchain_openrouter_routing.errors import BadRequestError
-from langchain_openrouter_routing.tools import Method, tool_to_wire
+from langchain_openrouter_routing.tools import Method
 
 if TYPE_CHECKING:
     from langchain_openrouter_routing.chat_model import ChatOpenRouter
@@ -91,15 +88,20 @@ Binding = tuple[Runnable[LanguageModelInput, AIMessage], Runnable[Any, Any]]
 def _by_function(
     model: ChatOpenRouter, schema: Schema, strict: bool | None, kwargs: dict[str, Any]
 ) -> Binding:
-    tool = tool_to_wire(_titled(schema), strict=strict)
-    name = tool["function"]["name"]
+    function = _function(schema, strict)
+    if (kind := function["parameters"].get("type", "object")) != "object":
+        raise BadRequestError(
+            f"method='function_calling' takes the schema of an object, and this one is of type {kind!r}: "
+            "use method='json_schema'"
+        )
+    name = function["name"]
     traced = {"method": "function_calling", "strict": strict}
     # What the caller said about require_parameters is already in the model's preferences.
     bound = model.bind_tools(
-        [tool],
+        [{"type": "function", "function": function}],
         tool_choice=name,
         require_parameters=False,
-        **_format(schema, traced),
+        **_format(function, traced),
         **kwargs,
     )
     if _is_pydantic(schema):
@@ -110,23 +112,21 @@ def _by_function(
 def _by_schema(
     model: ChatOpenRouter, schema: Schema, strict: bool | None, kwargs: dict[str, Any]
 ) -> Binding:
-    if isinstance(schema, Mapping) and isinstance(schema.get("schema"), Mapping):
-        described = dict(schema)
-    else:
-        function = convert_to_openai_function(_titled(schema), strict=strict)
-        described = {
-            "name": function["name"],
-            "schema": function.get("parameters") or {"type": "object", "properties": {}},
-        }
-        if description := function.get("description"):
-            described["description"] = description
+    function = _function(schema, strict)
+    wire = _response_schema(schema)
+    described = dict(wire) if wire is not None else _as_response_schema(function)
     described["name"] = re.sub(r"[^a-zA-Z0-9_-]", "_", described.get("name") or "answer")[:64]
     if strict is not None:
         described["strict"] = strict
     response_format = {"type": "json_schema", "json_schema": described}
     traced = {"method": "json_schema", "strict": strict}
-    bound = model.bind(response_format=response_format, **_format(schema, traced), **kwargs)
+    bound = model.bind(response_format=response_format, **_format(function, traced), **kwargs)
     return cast("Binding", (bound, _json_parser(schema)))
+
+
+def _as_response_schema(function: Mapping[str, Any]) -> dict[str, Any]:
+    told = {key: function[key] for key in ("description", "strict") if function.get(key)}
+    return {"name": function["name"], "schema": function["parameters"], **told}
 
 
 def _by_json(
@@ -136,7 +136,7 @@ def _by_json(
         raise BadRequestError("strict does nothing in json_mode: use method='json_schema'")
     bound = model.bind(
         response_format={"type": "json_object"},
-        **_format(schema, {"method": "json_mode"}),
+        **_format(None if schema is None else _function(schema, None), {"method": "json_mode"}),
         **kwargs,
     )
     return cast("Binding", (bound, _json_parser(schema)))
@@ -148,30 +148,36 @@ def _json_parser(schema: Schema | None) -> Runnable[Any, Any]:
     return JsonOutputParser()
 
 
-def _format(schema: Schema | None, traced: dict[str, Any]) -> dict[str, Any]:
+def _format(function: Mapping[str, Any] | None, traced: dict[str, Any]) -> dict[str, Any]:
     """Return what LangChain's tracers want to know; LangChain takes it out before the request."""
     told = {name: value for name, value in traced.items() if value is not None}
-    described = None if schema is None else _json_schema(schema)
+    described = None
+    if function is not None:
+        named = {"title": function["name"], "description": function.get("description")}
+        described = {key: value for key, value in named.items() if value is not None}
+        described |= function["parameters"]
     return {"ls_structured_output_format": {"kwargs": told, "schema": described}}
 
 
-def _json_schema(schema: Schema) -> dict[str, Any]:
-    if isinstance(schema, Mapping) and isinstance(schema.get("schema"), Mapping):
-        return dict(schema["schema"])
-    return convert_to_json_schema(_titled(schema))
+def _function(schema: Schema, strict: bool | None) -> dict[str, Any]:
+    """Return a schema as a function, which always has a name and parameters.
+
+    Raises:
+        BadRequestError: It is no schema, or one that asks for nothing.
+    """
+    function = function_of(_response_schema(schema) or schema, strict=strict)
+    if not function.get("parameters"):
+        raise BadRequestError(f"{schema!r:.200} holds no schema: it asks for nothing")
+    return {**function, "name": function.get("name") or "answer"}
 
 
-def _titled(schema: Schema) -> dict[str, Any] | type:
-    """Return a schema that has a name: LangChain's converters ask for one."""
+def _response_schema(schema: Schema) -> Mapping[str, Any] | None:
+    """Return the response format's own form of a schema, where it is one."""
     if not isinstance(schema, Mapping):
-        return schema
-    if isinstance(inner := schema.get("schema"), Mapping):
-        # The wire's own form of a schema; a function has its schema under another name.
-        told = {key: schema[key] for key in ("name", "description") if key in schema}
-        return {"name": "answer", **told, "parameters": dict(inner)}
-    if {"title", "name", "function", "input_schema"} & set(schema):
-        return dict(schema)
-    return {"title": "answer", **schema}
+        return None
+    wrapped = schema.get("json_schema")
+    inner = wrapped if isinstance(wrapped, Mapping) else schema
+    return inner if isinstance(inner.get("schema"), Mapping) else None
 
 
 def _is_pydantic(schema: Schema) -> bool:
