@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.utils.function_calling import convert_to_openai_function
+from langchain_core.utils.pydantic import is_basemodel_subclass
+from pydantic.v1 import BaseModel as BaseModelV1
+from typing_extensions import is_typeddict
 
-from langchain_openrouter_routing._references import with_own_root
+from langchain_openrouter_routing._references import recurses, with_own_root
 from langchain_openrouter_routing._strict_schema import strict_schema
 from langchain_openrouter_routing.errors import BadRequestError
 
@@ -36,8 +39,7 @@ def function_of(described: Any, *, strict: bool | None) -> dict[str, Any]:
         {'name': 'cities', 'parameters': {'type': 'array', 'items': {'type': 'string'}}}
     """
     try:
-        mapped = isinstance(described, Mapping)
-        function = _of_mapping(described) if mapped else convert_to_openai_function(described)
+        function = _of_mapping(described) if isinstance(described, Mapping) else _of_code(described)
     except _UNFIT as error:
         raise BadRequestError(
             f"{described!r:.200} is no schema and no tool: {type(error).__name__}: {error}"
@@ -79,6 +81,45 @@ def _of_bare_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(strict, bool):
         told["strict"] = strict
     return told
+
+
+def _of_code(described: Any) -> dict[str, Any]:
+    from langchain_core.tools import BaseTool, create_schema_from_function
+
+    if isinstance(described, BaseTool):
+        return _recursing(convert_to_openai_function(described), described.tool_call_schema)
+    is_class = isinstance(described, type) and is_basemodel_subclass(described)
+    if is_class or is_typeddict(described) or not callable(described):
+        return _recursing(convert_to_openai_function(described), described)
+    # As LangChain reads a function; it does so slowly, and keeps what it read to itself.
+    arguments: Any = create_schema_from_function(
+        described.__name__,
+        described,
+        filter_args=(),
+        parse_docstring=True,
+        error_on_invalid_docstring=False,
+        include_injected=False,
+    )
+    function = _recursing(convert_to_openai_function(arguments), arguments)
+    told = arguments.__doc__ or function["description"]
+    return {**function, "name": described.__name__, "description": told}
+
+
+def _recursing(function: dict[str, Any], described: Any) -> dict[str, Any]:
+    """Return a function with the recursion of its parameters, of which LangChain leaves an empty schema."""
+    if isinstance(described, Mapping):
+        schema = described
+    elif hasattr(described, "model_json_schema"):
+        schema = described.model_json_schema()
+    elif isinstance(described, type) and issubclass(described, BaseModelV1):
+        schema = described.schema()
+    else:
+        return function
+    if not recurses(schema):
+        return function
+    root = with_own_root(schema)
+    parameters = {key: root[key] for key in root if key not in ("title", "description")}
+    return {**function, "parameters": parameters}
 
 
 def _with_strict(function: dict[str, Any], *, strict: bool) -> dict[str, Any]:

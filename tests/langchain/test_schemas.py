@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import pydantic.v1
 import pytest
+from jsonschema import Draft202012Validator
+from langchain_core.tools import StructuredTool, tool
+from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel
 
 from langchain_openrouter_routing.errors import BadRequestError
@@ -20,8 +25,52 @@ class Node(BaseModel):
     kids: list[Node] = []
 
 
+class OldNode(pydantic.v1.BaseModel):
+    """A node."""
+
+    v: int
+    kids: list[OldNode] = []
+
+
+OldNode.update_forward_refs()
+
+
+class Tree(BaseModel):
+    """A tree that recurses below its root only."""
+
+    root: Node
+    spare: Pl | None = None
+
+
 class Pl(BaseModel):
     x: int
+
+
+@tool
+def grow(node: Node, depth: int) -> str:
+    """Grow a node."""
+    return ""
+
+
+def plain_grow(node: Node, depth: int) -> str:
+    """Grow a node.
+
+    Args:
+        node: The node.
+        depth: How deep.
+    """
+    return ""
+
+
+def flat(city: str, pl: Pl, count: int = 1) -> str:
+    """Do it flat.
+
+    Args:
+        city: The city.
+        pl: A structure.
+        count: How often.
+    """
+    return ""
 
 
 X = {"x": {"type": "integer"}}
@@ -146,3 +195,64 @@ def test_a_tool_that_is_none_is_refused(make_model: MakeModel, tool: Any) -> Non
 def test_a_bare_schema_with_a_name_is_a_tool(emulator: Emulator, make_model: MakeModel) -> None:
     make_model().bind_tools([{"name": "x", "type": "object", "properties": X}]).invoke("x")
     assert sent_schema(emulator) == ("x", {"type": "object", "properties": X})
+
+
+def check_recursion(schema: dict[str, Any]) -> None:
+    """Check against the wire's own schema that a node may hold nodes, and a broken one below is found."""
+    validator = Draft202012Validator(schema)
+    assert validator.is_valid({"v": 1, "kids": [{"v": 2, "kids": [{"v": 3}]}]})
+    assert not validator.is_valid({"v": 1, "kids": [{"v": 2, "kids": [{"w": 3}]}]})
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+@pytest.mark.parametrize("node", [Node, OldNode])
+def test_a_class_that_holds_itself_keeps_the_recursion(
+    emulator: Emulator, make_model: MakeModel, node: Any, method: Any
+) -> None:
+    text = '{"v": 1, "kids": [{"v": 2}]}'
+    body = calling(node.__name__, text) if method == "function_calling" else answer(text)
+    emulator.script([body])
+    got: Any = make_model().with_structured_output(node, method=method).invoke("x")
+    assert got.kids[0].v == 2
+    name, schema = sent_schema(emulator)
+    assert name == node.__name__
+    check_recursion(schema)
+
+
+def test_recursion_below_the_root_is_kept(emulator: Emulator, make_model: MakeModel) -> None:
+    make_model().with_structured_output(Tree, include_raw=True).invoke("x")
+    _, schema = sent_schema(emulator)
+    assert {"root"} <= schema["properties"].keys()
+    check_recursion({"$defs": schema["$defs"], **schema["properties"]["root"]})
+
+
+GROW = StructuredTool.from_function(
+    lambda **arguments: "",
+    name="grow",
+    description="Grow a node.",
+    args_schema={
+        "type": "object",
+        "properties": {"node": {"$ref": "#/$defs/Node"}, "depth": {"type": "integer"}},
+        "$defs": Node.model_json_schema()["$defs"],
+    },
+)
+
+
+@pytest.mark.parametrize("offered", [grow, plain_grow, GROW], ids=["tool", "def", "dict"])
+def test_a_tools_arguments_keep_the_recursion(
+    emulator: Emulator, make_model: MakeModel, offered: Any
+) -> None:
+    make_model().bind_tools([offered]).invoke("x")
+    name, schema = sent_schema(emulator)
+    assert name == getattr(offered, "name", "plain_grow")
+    assert schema["properties"]["depth"]["type"] == "integer"
+    check_recursion({"$defs": schema["$defs"], **schema["properties"]["node"]})
+
+
+@pytest.mark.parametrize("offered", [flat, tool(flat), Pl], ids=["def", "tool", "class"])
+def test_what_does_not_recurse_is_as_langchain_converts_it(
+    emulator: Emulator, make_model: MakeModel, offered: Any
+) -> None:
+    make_model().bind_tools([offered]).invoke("x")
+    expected = json.dumps(convert_to_openai_tool(offered))
+    assert json.dumps(emulator.requests[-1].json["tools"][0]) == expected
