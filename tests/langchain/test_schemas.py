@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import pydantic.v1
 import pytest
 from jsonschema import Draft202012Validator
 from langchain_core.tools import StructuredTool, tool
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from langchain_openrouter_routing.errors import BadRequestError
 from openrouter_routing.emulator import Emulator
@@ -44,6 +44,23 @@ class Tree(BaseModel):
 
 class Pl(BaseModel):
     x: int
+
+
+class Cat(BaseModel):
+    kind: Literal["cat"]
+    lives: int = 9
+
+
+class Dog(BaseModel):
+    kind: Literal["dog"]
+    tricks: list[str] = []
+
+
+class Home(BaseModel):
+    pet: Cat | Dog = Field(discriminator="kind")
+    ages: dict[str, int]
+    notes: dict[str, Any]
+    owner: Pl | None = None
 
 
 @tool
@@ -256,3 +273,53 @@ def test_what_does_not_recurse_is_as_langchain_converts_it(
     make_model().bind_tools([offered]).invoke("x")
     expected = json.dumps(convert_to_openai_tool(offered))
     assert json.dumps(emulator.requests[-1].json["tools"][0]) == expected
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+def test_strict_leaves_objects_of_any_keys_and_unions_what_they_are(
+    emulator: Emulator, make_model: MakeModel, method: Any
+) -> None:
+    structured = make_model().with_structured_output(
+        Home, method=method, strict=True, include_raw=True
+    )
+    structured.invoke("x")
+    _, schema = sent_schema(emulator)
+    properties = schema["properties"]
+    assert properties["ages"]["additionalProperties"] == {"type": "integer"}
+    assert properties["notes"]["additionalProperties"] is True
+    assert schema["additionalProperties"] is False
+    assert schema["required"] == ["pet", "ages", "notes", "owner"]
+    assert properties["pet"].keys() == {"anyOf"}
+    for pet in properties["pet"]["anyOf"]:
+        assert pet["additionalProperties"] is False
+        assert pet["required"] == list(pet["properties"])
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+def test_strict_reaches_recursion(emulator: Emulator, make_model: MakeModel, method: Any) -> None:
+    structured = make_model().with_structured_output(
+        Node, method=method, strict=True, include_raw=True
+    )
+    structured.invoke("x")
+    _, schema = sent_schema(emulator)
+    for node in (schema, schema["$defs"]["Node"]):
+        assert (node["additionalProperties"], node["required"]) == (False, ["v", "kids"])
+
+
+class Inner(BaseModel):
+    x: int
+    loose: Pl | None = None
+
+
+@pytest.mark.parametrize("offered", [flat, tool(flat), Inner], ids=["def", "tool", "class"])
+def test_strict_is_langchains_for_what_is_ordinary(
+    emulator: Emulator, make_model: MakeModel, offered: Any
+) -> None:
+    make_model().bind_tools([offered], strict=True).invoke("x")
+    expected = json.dumps(convert_to_openai_tool(offered, strict=True))
+    assert json.dumps(emulator.requests[-1].json["tools"][0]) == expected
+
+
+def test_strict_said_twice_in_two_ways_is_refused(make_model: MakeModel) -> None:
+    with pytest.raises(BadRequestError, match="itself says strict=False"):
+        make_model().bind_tools([{**FUNCTION, "strict": False}], strict=True)
