@@ -137,13 +137,13 @@ class CallParser(StructureParser):
     def whole(self, message: AIMessage) -> Any:
         """Return the structure of a whole answer."""
         _refuse_unfinished(message)
-        _refuse_missing_call(message)
+        _refuse_missing_call(message, self.tool)
         return self.beginning(message)
 
     def beginning(self, message: AIMessage) -> Any:
         """Return what can be read of an answer that is not all there."""
-        call = message.tool_calls[0] if message.tool_calls else None
-        if call is None or call["name"] != self.tool:
+        call = next((call for call in message.tool_calls if call["name"] == self.tool), None)
+        if call is None:
             return None
         return self.shape(**call["args"]) if self.shape else call["args"]
 
@@ -310,18 +310,20 @@ def _refuse_unfinished(message: AIMessage) -> None:
         raise StructuredOutputError(f"the model refused: {refusal}", raw=message, reason="refusal")
 
 
-def _refuse_missing_call(message: AIMessage) -> None:
-    if message.invalid_tool_calls:
-        broken = message.invalid_tool_calls[0]
-        raise StructuredOutputError(
-            f"the arguments of {broken['name']!r} cannot be read: {broken['error'] or broken['args']}",
-            raw=message,
-            reason="invalid_tool_call",
-        )
-    if not message.tool_calls:
+def _refuse_missing_call(message: AIMessage, tool: str) -> None:
+    called = [call["name"] for call in message.tool_calls]
+    for broken in message.invalid_tool_calls:
+        if broken["name"] == tool or tool not in called:
+            raise StructuredOutputError(
+                f"the arguments of {broken['name']!r} cannot be read: {broken['error'] or broken['args']}",
+                raw=message,
+                reason="invalid_tool_call",
+            )
+    if tool not in called:
         finish = message.response_metadata.get("finish_reason")
+        what = f"{called!r} instead of {tool!r}" if called else "no tool"
         raise StructuredOutputError(
-            f"the model called no tool (finish_reason {finish!r}); its text: {str(message.text)[:200]!r}",
+            f"the model called {what} (finish_reason {finish!r}); its text: {str(message.text)[:200]!r}",
             raw=message,
             reason="no_tool_call",
         )

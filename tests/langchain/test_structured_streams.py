@@ -118,3 +118,40 @@ def test_a_broken_stream_is_no_parsing_error(server: ScriptedServer) -> None:
     server.play(stream_answer(chunk('{"x": '), CLOSE))
     with pytest.raises(StreamInterruptedError):
         list(model.with_structured_output(Pl, include_raw=True).stream("x"))
+
+
+DICT = {"title": "Pl", "type": "object", "properties": {"x": {"type": "integer"}}}
+
+
+def calls(*named: tuple[str, str]) -> dict[str, Any]:
+    body = answer(None)
+    body["choices"][0]["message"]["tool_calls"] = [
+        {"id": f"c{index}", "type": "function", "function": {"name": name, "arguments": arguments}}
+        for index, (name, arguments) in enumerate(named)
+    ]
+    return body
+
+
+@pytest.mark.parametrize("way", ["invoke", "stream"])
+@pytest.mark.parametrize("schema", [Pl, DICT], ids=["class", "dict"])
+def test_the_call_of_the_right_tool_is_read(
+    emulator: Emulator, make_model: MakeModel, schema: Any, way: str
+) -> None:
+    structured: Any = make_model().with_structured_output(schema, method="function_calling")
+
+    def ask() -> Any:
+        return structured.invoke("x") if way == "invoke" else list(structured.stream("x"))[-1]
+
+    emulator.script([calls(("other", '{"y": 1}'), ("Pl", '{"x": 2}'))])
+    assert ask() == (Pl(x=2) if schema is Pl else {"x": 2})
+    emulator.script([calls(("other", '{"y": '), ("Pl", '{"x": 2}'))])
+    assert ask() == (Pl(x=2) if schema is Pl else {"x": 2})
+    emulator.script([calls(("other", '{"x": 1}'))])
+    with pytest.raises(
+        StructuredOutputError, match=r"called \['other'\] instead of 'Pl'"
+    ) as caught:
+        ask()
+    assert caught.value.reason == "no_tool_call"
+    emulator.script([calls(("other", '{"x": 1}'), ("Pl", '{"x": '))])
+    with pytest.raises(StructuredOutputError, match="arguments of 'Pl' cannot be read"):
+        ask()
