@@ -8,11 +8,13 @@ from typing import Any, Literal
 from langchain_core.runnables import Runnable
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
+from langchain_openrouter_routing._functions import function_of
 from langchain_openrouter_routing.errors import BadRequestError
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
 """How a structured answer is asked for."""
-_DESCRIBED = frozenset(("name", "title", "function"))
+_DESCRIBED = frozenset(("name", "title", "function", "$ref"))
+_JSON_TYPES = frozenset(("object", "array", "string", "number", "integer", "boolean", "null"))
 Tool = Mapping[str, Any] | type | Callable[..., Any] | Runnable[Any, Any]
 """A tool as users write it; LangChain's own, `BaseTool`, are runnables."""
 
@@ -36,29 +38,41 @@ def tool_to_wire(tool: Tool, *, strict: bool | None) -> dict[str, Any]:
         # In the wire's form already; nothing to do, and done with every call.
         if strict is None and tool.get("type") == "function" and "function" in tool:
             return dict(tool)
-        # Tools of the server's own, and whatever the API will know next; "object" is a bare JSON schema.
-        kind = tool.get("type")
-        if "input_schema" not in tool and (
-            kind not in (None, "function", "object") or not _DESCRIBED & tool.keys()
-        ):
+        # Tools of the server's own, and whatever the API will know next.
+        if not _is_function(tool):
             return dict(tool)
-    try:
-        return _converted(tool, strict=strict)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise BadRequestError(f"{tool!r:.200} is no tool: {error}") from None
+    wire = _custom(tool) or {"type": "function", "function": _named_function(tool, strict)}
+    holder = tool if isinstance(tool, Mapping) else getattr(tool, "extras", None)
+    cache_control = holder.get("cache_control") if isinstance(holder, Mapping) else None
+    return {**wire, "cache_control": cache_control} if cache_control else wire
 
 
-def _converted(tool: Tool, *, strict: bool | None) -> dict[str, Any]:
-    if not isinstance(tool, Mapping):
-        wire = convert_to_openai_tool(tool, strict=strict)  # type: ignore[arg-type]
-        extras = getattr(tool, "extras", None)
-        cache_control = extras.get("cache_control") if isinstance(extras, Mapping) else None
-        return {**wire, "cache_control": cache_control} if cache_control else wire
-    described = {name: value for name, value in tool.items() if name != "cache_control"}
-    wire = convert_to_openai_tool(described, strict=strict)
-    if "cache_control" in tool:
-        wire = {**wire, "cache_control": tool["cache_control"]}
-    return wire
+def _custom(tool: Tool) -> dict[str, Any] | None:
+    """Return a tool of OpenAI's that takes free text: LangChain marks it in its metadata."""
+    metadata = getattr(tool, "metadata", None)
+    if isinstance(metadata, Mapping) and metadata.get("type") == "custom_tool":
+        wire = convert_to_openai_tool(tool)  # type: ignore[arg-type]
+        return wire if wire["type"] == "custom" else None
+    return None
+
+
+def _named_function(tool: Tool, strict: bool | None) -> dict[str, Any]:
+    function = function_of(tool, strict=strict)
+    if not function.get("name"):
+        raise BadRequestError(f"{tool!r:.200} is no tool: it has no name")
+    parameters = function.get("parameters")
+    kind = parameters.get("type", "object") if isinstance(parameters, Mapping) else "object"
+    if kind != "object":
+        raise BadRequestError(f"{tool!r:.200} is no tool: its arguments are of type {kind!r}")
+    return function
+
+
+def _is_function(tool: Mapping[str, Any]) -> bool:
+    """Say whether a mapping describes a function; one with a type of JSON's is a bare schema."""
+    kind = tool.get("type")
+    if "input_schema" in tool or kind in _JSON_TYPES:
+        return True
+    return kind in (None, "function") and bool(_DESCRIBED & tool.keys())
 
 
 def tool_choice_to_wire(
