@@ -10,6 +10,7 @@ from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
 from langchain_core.exceptions import OutputParserException
+from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.output_parsers import (
     BaseCumulativeTransformOutputParser,
@@ -17,10 +18,11 @@ from langchain_core.output_parsers import (
     PydanticOutputParser,
 )
 from langchain_core.outputs import ChatGeneration, Generation
-from langchain_core.runnables import RunnableConfig, RunnableSerializable
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializable
 from langchain_core.runnables.config import patch_config
 from langchain_core.runnables.utils import AddableDict
 from langchain_core.utils.json import parse_json_markdown
+from pydantic import ConfigDict
 
 
 class StructuredOutputError(OutputParserException):
@@ -146,6 +148,58 @@ class CallParser(StructureParser):
         if call is None:
             return None
         return self.shape(**call["args"]) if self.shape else call["args"]
+
+
+class RawAnswer(RunnableSerializable[LanguageModelInput, dict[str, Any]]):
+    """Asks a model, and keeps its answer under `raw`.
+
+    LangChain's own map does the same, but keeps the arguments of a call to itself: a preference would be lost in it.
+
+    Attributes:
+        bound: What is asked.
+    """
+
+    bound: Runnable[LanguageModelInput, AIMessage]
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    def invoke(
+        self,
+        input: LanguageModelInput,  # noqa: A002 (LangChain's name)
+        config: RunnableConfig | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """Return the answer under `raw`."""
+        return {"raw": self.bound.invoke(input, config, **kwargs)}
+
+    async def ainvoke(
+        self,
+        input: LanguageModelInput,  # noqa: A002 (LangChain's name)
+        config: RunnableConfig | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """Return the answer under `raw`."""
+        return {"raw": await self.bound.ainvoke(input, config, **kwargs)}
+
+    def transform(
+        self,
+        input: Iterator[LanguageModelInput],  # noqa: A002 (LangChain's name)
+        config: RunnableConfig | None = None,
+        **kwargs: Any,
+    ) -> Iterator[dict[str, Any]]:
+        """Return the pieces of the answer, each under `raw`."""
+        for piece in self.bound.transform(input, config, **kwargs):
+            yield AddableDict(raw=piece)
+
+    async def atransform(
+        self,
+        input: AsyncIterator[LanguageModelInput],  # noqa: A002 (LangChain's name)
+        config: RunnableConfig | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Return the pieces of the answer, each under `raw`."""
+        async for piece in self.bound.atransform(input, config, **kwargs):
+            yield AddableDict(raw=piece)
 
 
 class RawAndParsed(RunnableSerializable[dict[str, Any], dict[str, Any]]):

@@ -49,8 +49,8 @@ class ModelBinding(RunnableBinding[LanguageModelInput, AIMessage]):  # type: ign
     Example:
         >>> from langchain_openrouter_routing import ChatOpenRouter
         >>> bound = ChatOpenRouter(model="openai/gpt-5-mini").bind(provider={"sort": "price"})
-        >>> bound.bind_tools([{"name": "now", "input_schema": {"type": "object"}}]).kwargs["provider"]
-        {'sort': 'price'}
+        >>> bound.bind_tools([{"name": "now", "input_schema": {"type": "object"}}]).kwargs["routing"]
+        {'provider': {'sort': 'price'}}
     """
 
     if not TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage
-from langchain_core.runnables import Runnable, RunnableMap
+from langchain_core.runnables import Runnable
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel
 
@@ -16,6 +16,7 @@ from langchain_openrouter_routing._functions import function_of
 from langchain_openrouter_routing._structures import (
     CallParser,
     RawAndParsed,
+    RawAnswer,
     StructuredOutputError,
     StructureParser,
     TextParser,
@@ -35,6 +36,7 @@ Structured = Runnable[LanguageModelInput, dict[str, Any] | BaseModel]
 def structured_output(
     model: ChatOpenRouter,
     schema: Schema | None,
+    /,
     *,
     method: Method,
     include_raw: bool,
@@ -55,7 +57,7 @@ def structured_output(
             f"unknown method {method!r}: it is 'json_schema', 'function_calling' or 'json_mode'"
         )
     if include_raw:
-        return cast("Structured", RunnableMap(raw=bound) | RawAndParsed(parser=parser))
+        return cast("Structured", RawAnswer(bound=bound) | RawAndParsed(parser=parser))
     return cast("Structured", bound | parser)
 
 

@@ -461,7 +461,7 @@ def test_bound_headers_travel_and_stay_hidden(emulator: Emulator, make_model: Ma
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        ({"tools": ["x"]}, "is no tool"),
+        ({"tools": ["x"]}, "'x' is no schema and no tool"),
         ({"tools": 5}, "tools takes a list"),
         ({"extra_body": "abc"}, "extra_body takes a dict"),
         ({"extra_headers": "abc"}, "extra_headers takes a mapping"),
@@ -509,3 +509,22 @@ def test_a_bound_model_is_the_one_that_is_asked_for_a_structure(
     structured.with_structured_output(City).invoke('"Bern"')
     assert sent(emulator)["model"] == "anthropic/claude-haiku-4.5"
     assert sent(emulator)["top_k"] == 3
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+async def test_a_call_survives_structured_output_with_the_raw_answer(
+    emulator: Emulator, make_model: MakeModel, method: Any
+) -> None:
+    model: Any = make_model().with_structured_output(City, method=method, include_raw=True)
+    wanted = {"require_parameters": True, "zdr": True}
+    model.invoke('"Bern"', zdr=True)
+    await model.ainvoke('"Bern"', zdr=True)
+    model.batch(['"Bern"'], zdr=True)
+    model.bind(zdr=True).invoke('"Bern"')
+    pieces = list(model.stream('"Bern"', zdr=True))
+    assert pieces[-1]["parsing_error"] is None
+    async for piece in model.astream('"Bern"', zdr=True):
+        assert piece.keys() <= {"raw", "parsed", "parsing_error"}
+    assert [provider_of(emulator, place) for place in range(6)] == [wanted] * 6
+    with pytest.raises(BadRequestError, match="did you mean 'zdr'"):
+        model.invoke('"Bern"', zrd=True)
