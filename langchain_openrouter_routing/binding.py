@@ -17,6 +17,7 @@ from langchain_core.runnables.base import RunnableBinding
 
 from langchain_openrouter_routing._arguments import MERGED, merged_arguments
 from langchain_openrouter_routing.errors import BadRequestError
+from langchain_openrouter_routing.tools import structured_method
 from openrouter_routing.preferences import ProviderPreferences, RoutingPreferences
 from openrouter_routing.settings import merge_headers
 
@@ -120,8 +121,8 @@ class ModelBinding(RunnableBinding[LanguageModelInput, AIMessage]):  # type: ign
             >>> bound.with_structured_output({"title": "city", "type": "object"}).first.kwargs["seed"]
             1
         """
-        calls_a_function = kwargs.get("method") == "function_calling"
-        kept = self._without((*_SCHEMA, *_TOOLS) if calls_a_function else _SCHEMA)
+        method = structured_method(cast("Any", self.bound).profile, kwargs.get("method"))
+        kept = self._without((*_SCHEMA, *_TOOLS) if method == "function_calling" else _SCHEMA)
         told = merged_arguments(kept, kwargs)
         structured = cast("Any", self.bound).with_structured_output(schema, **told)
         return cast("Runnable[LanguageModelInput, Any]", self._with_own_config(structured))
