@@ -342,7 +342,8 @@ def _refuse_missing_call(message: AIMessage, tool: str) -> None:
 
 
 def _refuse_broken_calls(message: AIMessage, calls: Sequence[InvalidToolCall]) -> None:
-    for call in calls:
+    if calls:
+        call = calls[0]
         raise StructuredOutputError(
             f"the arguments of {call['name']!r} cannot be read: {call['error'] or call['args']}",
             raw=message,
