@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
 from langchain_core.exceptions import OutputParserException
 from langchain_core.language_models import LanguageModelInput
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, InvalidToolCall
 from langchain_core.output_parsers import (
     BaseCumulativeTransformOutputParser,
     JsonOutputParser,
@@ -24,14 +24,16 @@ from langchain_core.runnables.utils import AddableDict
 from langchain_core.utils.json import parse_json_markdown
 from pydantic import ConfigDict
 
+_CALLS = "tool_call"
+
 
 class StructuredOutputError(OutputParserException):
     """An answer does not hold what a schema asked for: it was cut off, filtered or refused, or is no whole structure.
 
     Attributes:
         raw: The message as it came.
-        reason: `"length"`, `"content_filter"`, `"refusal"`, `"invalid_json"`, `"no_tool_call"` or
-            `"invalid_tool_call"`.
+        reason: `"length"`, `"content_filter"`, `"refusal"`, `"invalid_json"`, `"no_tool_call"`,
+            `"invalid_tool_call"`, or `"tool_call"` where the model called a tool that was offered beside the schema.
 
     Example:
         >>> error = StructuredOutputError("cut off", raw=AIMessage('{"na'), reason="length")
@@ -113,6 +115,7 @@ class TextParser(StructureParser):
     def whole(self, message: AIMessage) -> Any:
         """Return the structure of a whole answer."""
         _refuse_unfinished(message)
+        _refuse_calls_alone(message)
         _refuse_broken_json(message)
         return self._reader.parse_result([ChatGeneration(message=message)])
 
@@ -340,7 +343,8 @@ def _last_piece(growing: _Growing) -> dict[str, Any]:
 
 
 def _failed(error: Exception) -> dict[str, Any]:
-    return {"parsed": None, "parsing_error": error}
+    calls = isinstance(error, StructuredOutputError) and error.reason == _CALLS
+    return {"parsed": None, "parsing_error": None if calls else error}
 
 
 def _message_of(generation: Generation) -> AIMessage:
@@ -364,15 +368,23 @@ def _refuse_unfinished(message: AIMessage) -> None:
         raise StructuredOutputError(f"the model refused: {refusal}", raw=message, reason="refusal")
 
 
+def _refuse_calls_alone(message: AIMessage) -> None:
+    """Refuse an answer that calls tools instead: it is as it should be, but there is no structure in it yet."""
+    if str(message.text).strip():
+        return
+    _refuse_broken_calls(message, message.invalid_tool_calls)
+    if called := [call["name"] for call in message.tool_calls]:
+        raise StructuredOutputError(
+            f"the model called tool {', '.join(map(repr, called))} instead of answering; the call is in .raw",
+            raw=message,
+            reason=_CALLS,
+        )
+
+
 def _refuse_missing_call(message: AIMessage, tool: str) -> None:
     called = [call["name"] for call in message.tool_calls]
-    for broken in message.invalid_tool_calls:
-        if broken["name"] == tool or tool not in called:
-            raise StructuredOutputError(
-                f"the arguments of {broken['name']!r} cannot be read: {broken['error'] or broken['args']}",
-                raw=message,
-                reason="invalid_tool_call",
-            )
+    broken = message.invalid_tool_calls
+    _refuse_broken_calls(message, [c for c in broken if c["name"] == tool or tool not in called])
     if tool not in called:
         finish = message.response_metadata.get("finish_reason")
         what = f"{called!r} instead of {tool!r}" if called else "no tool"
@@ -380,6 +392,16 @@ def _refuse_missing_call(message: AIMessage, tool: str) -> None:
             f"the model called {what} (finish_reason {finish!r}); its text: {str(message.text)[:200]!r}",
             raw=message,
             reason="no_tool_call",
+        )
+
+
+def _refuse_broken_calls(message: AIMessage, calls: Sequence[InvalidToolCall]) -> None:
+    if calls:
+        call = calls[0]
+        raise StructuredOutputError(
+            f"the arguments of {call['name']!r} cannot be read: {call['error'] or call['args']}",
+            raw=message,
+            reason="invalid_tool_call",
         )
 
 

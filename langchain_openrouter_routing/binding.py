@@ -17,6 +17,7 @@ from langchain_core.runnables.base import RunnableBinding
 
 from langchain_openrouter_routing._arguments import MERGED, in_one_routing, merged_arguments
 from langchain_openrouter_routing.errors import BadRequestError
+from langchain_openrouter_routing.tools import structured_method
 from openrouter_routing.preferences import ProviderPreferences, RoutingPreferences
 from openrouter_routing.settings import merge_headers
 
@@ -101,7 +102,7 @@ class ModelBinding(RunnableBinding[LanguageModelInput, AIMessage]):  # type: ign
             >>> bound.bind_tools([], response_format={"type": "json_object"}).kwargs["seed"]
             1
         """
-        kept = in_one_routing(self._without(_TOOLS))
+        kept = _without(in_one_routing(self.kwargs), _TOOLS)
         own = _taken_out(kwargs, "require_parameters")
         bound = cast("Any", self.bound).bind_tools(tools, **merged_arguments(kept, kwargs), **own)
         return cast("Runnable[LanguageModelInput, AIMessage]", self._with_own_config(bound))
@@ -121,12 +122,13 @@ class ModelBinding(RunnableBinding[LanguageModelInput, AIMessage]):  # type: ign
             >>> bound.with_structured_output({"title": "city", "type": "object"}).first.kwargs["seed"]
             1
         """
-        calls_a_function = kwargs.get("method") == "function_calling"
-        kept = in_one_routing(self._without((*_SCHEMA, *_TOOLS) if calls_a_function else _SCHEMA))
         model = cast("Any", self.bound)
-        if name := _taken_out(kept, "model"):
+        if name := _taken_out(bound := in_one_routing(self.kwargs), "model"):
             # What a model can do decides how it is asked.
             model = model.model_copy(update=name)
+        method = structured_method(model.profile, kwargs.get("method"))
+        replaced = (*_SCHEMA, *_TOOLS) if method == "function_calling" else _SCHEMA
+        kept = _without(bound, replaced)
         own = _taken_out(kwargs, "require_parameters")
         told = merged_arguments(kept, kwargs)
         structured = model.with_structured_output(schema, **told, **own)
@@ -156,9 +158,6 @@ class ModelBinding(RunnableBinding[LanguageModelInput, AIMessage]):  # type: ign
         routed = cast("Any", self.bound).with_routing(preferences, policy=policy, **fields)
         return self.model_copy(update={"bound": routed})
 
-    def _without(self, names: Sequence[str]) -> dict[str, Any]:
-        return {name: value for name, value in self.kwargs.items() if name not in names}
-
     def _with_own_config(self, runnable: Runnable[Any, Any]) -> Runnable[Any, Any]:
         return runnable.with_config(self.config) if self.config else runnable
 
@@ -175,3 +174,7 @@ class ModelBinding(RunnableBinding[LanguageModelInput, AIMessage]):  # type: ign
 
 def _taken_out(arguments: dict[str, Any], name: str) -> dict[str, Any]:
     return {name: arguments.pop(name)} if name in arguments else {}
+
+
+def _without(arguments: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if name not in names}

@@ -34,6 +34,7 @@ from langchain_openrouter_routing.tools import (
     Tool,
     is_forced,
     is_structured,
+    structured_method,
     tool_choice_to_wire,
     tool_to_wire,
 )
@@ -279,8 +280,7 @@ class ChatOpenRouter(ChatFields):
         from langchain_openrouter_routing.structured import structured_output
 
         model = self if require_parameters is False else self._requiring_parameters()
-        without_schemas = (self.profile or {}).get("structured_output") is False
-        chosen = method or ("function_calling" if without_schemas else "json_schema")
+        chosen = structured_method(self.profile, method)
         return structured_output(
             model, schema, method=chosen, include_raw=include_raw, strict=strict, **kwargs
         )

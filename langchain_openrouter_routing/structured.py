@@ -30,6 +30,13 @@ if TYPE_CHECKING:
 __all__ = ["StructuredOutputError", "structured_output"]
 
 Schema = Mapping[str, Any] | type
+_TOLD = "ls_structured_output_format"
+# What each method binds, and what a caller therefore cannot.
+_MADE_HERE = {
+    "function_calling": {"tools", "tool_choice", _TOLD},
+    "json_schema": {"response_format", _TOLD},
+    "json_mode": {"response_format", _TOLD},
+}
 Structured = Runnable[LanguageModelInput, dict[str, Any] | BaseModel]
 
 
@@ -46,6 +53,11 @@ def structured_output(
     """Return what `ChatOpenRouter.with_structured_output` returns; see there."""
     if schema is None and method != "json_mode":
         raise BadRequestError(f"with_structured_output(method={method!r}) needs a schema")
+    if taken := kwargs.keys() & _MADE_HERE.get(method, set()):
+        raise BadRequestError(
+            f"with_structured_output(method={method!r}) makes {' and '.join(sorted(taken))} from the schema itself: "
+            "leave it out, or take another method"
+        )
     if method == "function_calling":
         bound, parser = _by_function(model, cast("Schema", schema), strict, kwargs)
     elif method == "json_schema":
@@ -127,7 +139,7 @@ def _format(function: Mapping[str, Any] | None, traced: dict[str, Any]) -> dict[
         named = {"title": function["name"], "description": function.get("description")}
         described = {key: value for key, value in named.items() if value is not None}
         described |= function["parameters"]
-    return {"ls_structured_output_format": {"kwargs": told, "schema": described}}
+    return {_TOLD: {"kwargs": told, "schema": described}}
 
 
 def _function(schema: Schema, strict: bool | None) -> dict[str, Any]:

@@ -109,6 +109,21 @@ def _named(name: str) -> dict[str, Any]:
     return {"type": "function", "function": {"name": name}}
 
 
+def structured_method(profile: Mapping[str, Any] | None, method: Method | None) -> Method:
+    """Return how a model is asked for a structured answer.
+
+    Args:
+        profile: What the model can do.
+        method: What the caller said about it.
+
+    Example:
+        >>> structured_method({"structured_output": False}, None)
+        'function_calling'
+    """
+    without_schemas = (profile or {}).get("structured_output") is False
+    return method or ("function_calling" if without_schemas else "json_schema")
+
+
 def is_structured(response_format: object) -> bool:
     """Say whether a response format is one that a provider may not ignore."""
     return isinstance(response_format, Mapping) and response_format.get("type") in (

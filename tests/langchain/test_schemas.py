@@ -323,3 +323,14 @@ def test_strict_is_langchains_for_what_is_ordinary(
 def test_strict_said_twice_in_two_ways_is_refused(make_model: MakeModel) -> None:
     with pytest.raises(BadRequestError, match="itself says strict=False"):
         make_model().bind_tools([{**FUNCTION, "strict": False}], strict=True)
+
+
+def test_a_strict_tool_without_parameters_takes_none(
+    emulator: Emulator, make_model: MakeModel
+) -> None:
+    make_model().bind_tools([{"name": "x", "description": "d"}], strict=True).invoke("x")
+    name, schema = sent_schema(emulator)
+    assert name == "x"
+    assert schema == {"type": "object", "properties": {}, "additionalProperties": False}
+    make_model().bind_tools([{"name": "x", "description": "d"}]).invoke("x")
+    assert emulator.requests[-1].json["tools"][0]["function"] == {"name": "x", "description": "d"}

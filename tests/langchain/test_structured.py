@@ -341,3 +341,28 @@ def test_a_tools_own_cache_control_is_sent(emulator: Emulator, make_model: MakeM
     tool = weather.model_copy(update={"extras": {"cache_control": {"type": "ephemeral"}}})
     make_model().bind_tools([tool]).invoke("x")
     assert emulator.requests[0].json["tools"][0]["cache_control"] == {"type": "ephemeral"}
+
+
+def test_bound_tools_give_way_to_the_schemas_own(emulator: Emulator, make_model: MakeModel) -> None:
+    model = make_model(profile={"structured_output": False})
+    bound: Any = model.bind_tools([weather], tool_choice="any")
+    assert bound.with_structured_output(City).invoke(PROMPT).name == "Bern"
+    (offered,) = sent(emulator)["tools"]
+    assert offered["function"]["name"] == "City"
+
+
+@pytest.mark.parametrize(
+    ("method", "given"),
+    [
+        ("function_calling", {"tools": [weather]}),
+        ("function_calling", {"tool_choice": "any"}),
+        ("json_schema", {"response_format": {"type": "json_object"}}),
+        ("json_mode", {"response_format": {"type": "json_object"}}),
+    ],
+)
+def test_what_the_schema_becomes_is_not_given_too(
+    make_model: MakeModel, method: Any, given: Any
+) -> None:
+    (name,) = given
+    with pytest.raises(BadRequestError, match=f"makes {name} from the schema itself"):
+        make_model().with_structured_output(City, method=method, **given)

@@ -155,3 +155,37 @@ def test_the_call_of_the_right_tool_is_read(
     emulator.script([calls(("other", '{"x": 1}'), ("Pl", '{"x": '))])
     with pytest.raises(StructuredOutputError, match="arguments of 'Pl' cannot be read"):
         ask()
+
+
+def now(zone: str) -> str:
+    """Tell the time."""
+    return "noon"
+
+
+@pytest.mark.parametrize("bound", [True, False])
+@pytest.mark.parametrize("way", ["stream", "astream"])
+async def test_a_call_of_another_tool_is_no_broken_answer(
+    emulator: Emulator, make_model: MakeModel, bound: bool, way: str
+) -> None:
+    emulator.script([calls(("now", '{"zone": "CET"}'))] * 4)
+    model: Any = make_model().bind_tools([now]) if bound else make_model()
+    options: Any = {} if bound else {"tools": [now]}
+    structured = model.with_structured_output(Pl, **options)
+    for ask in (lambda: structured.invoke("x"), lambda: list(structured.stream("x"))):
+        with pytest.raises(StructuredOutputError, match="called tool 'now' instead of") as caught:
+            ask()
+        assert caught.value.reason == "tool_call"
+        assert caught.value.raw.tool_calls[0]["args"] == {"zone": "CET"}
+    structured = model.with_structured_output(Pl, include_raw=True, **options)
+    for got in (structured.invoke("x"), merged(await collected(structured, way))):
+        assert (got["parsed"], got["parsing_error"]) == (None, None)
+        assert got["raw"].tool_calls[0]["name"] == "now"
+    assert emulator.requests[-1].json["tools"][0]["function"]["name"] == "now"
+
+
+def test_an_unreadable_call_of_another_tool_is_told(
+    emulator: Emulator, make_model: MakeModel
+) -> None:
+    emulator.script([calls(("now", '{"zone": '))])
+    structured: Any = make_model().with_structured_output(Pl, tools=[now], include_raw=True)
+    assert structured.invoke("x")["parsing_error"].reason == "invalid_tool_call"
