@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable
 from datetime import date
@@ -224,6 +225,9 @@ async def test_a_text_may_say_more_than_the_object(
     assert "'properties'" in repr(sent[0]).replace('"', "'")
 
 
+CLOSED: list[str] = []
+
+
 class Enforcing(BasePydanticProgram[Any]):
     """A program as another package has it: it asks when it is read, and says what it likes."""
 
@@ -241,15 +245,21 @@ class Enforcing(BasePydanticProgram[Any]):
         raise NotImplementedError
 
     def stream_call(self, *args: Any, llm_kwargs: Any, **kwargs: Any) -> Any:
-        for response in self.llm.stream_chat(MESSAGES, **llm_kwargs):  # type: ignore[attr-defined]
-            found = response.message.content == "yes"
-            yield self.output_cls() if found else FlexibleModel()
+        try:
+            for response in self.llm.stream_chat(MESSAGES, **llm_kwargs):  # type: ignore[attr-defined]
+                found = response.message.content == "yes"
+                yield self.output_cls() if found else FlexibleModel()
+        finally:
+            CLOSED.append("stream")
 
     async def astream_call(self, *args: Any, llm_kwargs: Any, **kwargs: Any) -> Any:
         async def objects() -> Any:
-            async for response in await self.llm.astream_chat(MESSAGES, **llm_kwargs):  # type: ignore[attr-defined]
-                found = response.message.content == "yes"
-                yield self.output_cls() if found else FlexibleModel()
+            try:
+                async for response in await self.llm.astream_chat(MESSAGES, **llm_kwargs):  # type: ignore[attr-defined]
+                    found = response.message.content == "yes"
+                    yield self.output_cls() if found else FlexibleModel()
+            finally:
+                CLOSED.append("astream")
 
         return objects()
 
@@ -264,6 +274,18 @@ async def test_programs_of_other_packages_are_read_in_the_block_and_checked(
     llm = emulated.model_copy(
         update={"pydantic_program_mode": PydanticProgramMode.LM_FORMAT_ENFORCER}
     )
+    emulator.script([wire("yes")] * 2)
+    CLOSED.clear()
+    left = llm.stream_structured_predict(City, PROMPT, what="city")
+    next(left)
+    left.close()
+    aleft = await llm.astream_structured_predict(City, PROMPT, what="city")
+    await anext(aleft)
+    await aleft.aclose()
+    # LlamaIndex leaves the inner one to the loop, which closes it on its next turns.
+    await asyncio.sleep(0.05)
+    assert CLOSED == ["stream", "astream"]
+    emulator.clear()
     for said in ("yes", "no"):
         emulator.script([wire(said)] * 2)
         with routing(order=["azure"]):
@@ -278,17 +300,6 @@ async def test_programs_of_other_packages_are_read_in_the_block_and_checked(
             with pytest.raises(errors.ResponseParseError, match="no City"):
                 [found async for found in astream]
     assert [request.json["provider"] for request in emulator.requests] == [{"order": ["azure"]}] * 4
-
-
-async def test_a_text_stream_left_early_is_closed(text: OpenRouter, emulator: Emulator) -> None:
-    emulator.script([wire('{"name": "Bern"}')] * 2)
-    stream = text.stream_structured_predict(City, PROMPT, what="city")
-    next(stream)
-    stream.close()
-    astream = await text.astream_structured_predict(City, PROMPT, what="city")
-    await anext(astream)
-    await astream.aclose()
-    assert len(emulator.requests) == 2
 
 
 # Options and preferences.
