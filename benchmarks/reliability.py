@@ -355,7 +355,8 @@ RULES = """
 - The wait is the one the answer names (`Retry-After`, then `availability.retry_after`, then
   `X-RateLimit-Reset`), else an exponential backoff with jitter. A wait beyond `max_retry_wait` (60 seconds)
   raises the error at once, with `retry_after` set. Daily limits are not waited for.
-- Each retry is a line of the logger `openrouter_routing` and is counted in `route.retries`.
+- Each retry is a line of the logger `openrouter_routing` and is counted in the `retries` of the
+  routes that `record_routes()` and the clients hand out.
 - Keep-alive comments are no data: they do not reset `idle_timeout`, and `first_token_timeout` counts from the
   request. Time that your own code takes between two pieces is not counted.
 - An empty answer is handed over unless `on_empty="raise"` or `"retry"` says otherwise; the error tells apart an

@@ -61,12 +61,12 @@ def model_table(models: Iterable[Model], title: str = "") -> DataTable:
 
 
 def data_policy(endpoint: Endpoint) -> str:
-    """Say in a word what becomes of prompts: retained by nobody, retained, or trained on."""
+    """Say in a word what becomes of prompts, as far as that is known."""
     if endpoint.zdr:
         return "zdr"
-    if endpoint.collects_data:
-        return "trains"
-    return "" if endpoint.zdr is None and endpoint.collects_data is None else "retains"
+    if endpoint.collects_data is not None:
+        return "trains" if endpoint.collects_data else "retains"
+    return "" if endpoint.zdr is None else "not zdr"
 
 
 def abilities(parameters: Iterable[str]) -> str:

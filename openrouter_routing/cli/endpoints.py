@@ -61,8 +61,8 @@ def endpoints(
           --emulator
 
     Prices are USD per million tokens, latency is the median time to the first token and tok/s the
-    median throughput of the last half hour. Data says what becomes of prompts: zdr (not retained),
-    retains, or trains (may be used for training).
+    median throughput of the last half hour. Data says what becomes of prompts: zdr (not kept) or
+    not zdr; a catalog file may also know retains and trains. OpenRouter does not publish who trains.
     """
     check_word("--sort", sort, _SORTS)
     catalog = session.catalog(models)

@@ -111,7 +111,9 @@ def explain(
     if catalog is not None:
         for name in names:
             known.model(plain_model(name, lambda one: known.find(one) is not None))
-    plan = plan_route(body, known.endpoints, outages=listed(outage))
+    failing = listed(outage)
+    _refuse_strangers(failing, known.endpoints)
+    plan = plan_route(body, known.endpoints, outages=failing)
     remarks = _strangers(body.get("provider", {}), plan, known.endpoints)
     if session.json:
         shown = {name: value for name, value in body.items() if name != "messages"}
@@ -167,6 +169,18 @@ def _strangers(
                     f"{name} in {field} does not serve {' or '.join(plan.requested)}; served by {served}"
                 )
     return remarks
+
+
+def _refuse_strangers(outages: Iterable[str], endpoints: Iterable[Endpoint]) -> None:
+    """Refuse an outage of somebody who serves none of the models: the plan would look as if it were survived.
+
+    Raises:
+        BadRequestError: There is one.
+    """
+    tags = list(dict.fromkeys(endpoint.tag for endpoint in endpoints))
+    for name in outages:
+        if not any(endpoint_name(name).matches(endpoint_name(tag)) for tag in tags):
+            raise BadRequestError(unknown_name("provider in --outage", name, tags))
 
 
 def _summary(plan: RoutePlan) -> str:

@@ -166,3 +166,10 @@ def test_a_malformed_catalog_file_is_told_by_path_line_and_field(run: Run, tmp_p
     assert (
         f"{file}:{line}: models[1].endpoints[0].context_length: expected a whole number" in ran.err
     )
+
+
+def test_an_outage_of_nobody_there_is_a_mistake(run: Run, emulator: Emulator) -> None:
+    ran = run("explain", "openai/gpt-5-mini", "--outage", "opnai")
+    assert ran.code != 0
+    assert "unknown provider in --outage 'opnai'; did you mean 'openai'?" in ran.err
+    assert run("explain", "openai/gpt-5-mini", "--outage", "openai").code == 0
