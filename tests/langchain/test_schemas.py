@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Literal, TypedDict
 
 import pydantic.v1
 import pytest
@@ -61,6 +63,18 @@ class Home(BaseModel):
     ages: dict[str, int]
     notes: dict[str, Any]
     owner: Pl | None = None
+
+
+class Endless(TypedDict):
+    kids: list[Endless]
+
+
+class Color(Enum):
+    RED = "red"
+
+
+class Uncallable(BaseModel):
+    f: Callable[[int], int]
 
 
 @tool
@@ -334,3 +348,25 @@ def test_a_strict_tool_without_parameters_takes_none(
     assert schema == {"type": "object", "properties": {}, "additionalProperties": False}
     make_model().bind_tools([{"name": "x", "description": "d"}]).invoke("x")
     assert emulator.requests[-1].json["tools"][0]["function"] == {"name": "x", "description": "d"}
+
+
+NO_SCHEMAS: dict[str, Any] = {
+    "list": list[int],
+    "int": int,
+    "union": int | str,
+    "optional": Pl | None,
+    "instance": Pl(x=1),
+    "endless": Endless,
+    "enum": Color,
+    "no json": Uncallable,
+    "text": "Pl",
+}
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+@pytest.mark.parametrize("schema", NO_SCHEMAS)
+def test_what_is_no_schema_is_refused_before_anything_is_sent(
+    make_model: MakeModel, schema: str, method: Any
+) -> None:
+    with pytest.raises(BadRequestError, match="is no schema"):
+        make_model().with_structured_output(NO_SCHEMAS[schema], method=method)
