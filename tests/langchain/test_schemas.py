@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, Literal, TypedDict
+from typing import Any, Generic, Literal, TypedDict, TypeVar
 
 import pydantic.v1
 import pytest
@@ -75,6 +75,13 @@ class Color(Enum):
 
 class Uncallable(BaseModel):
     f: Callable[[int], int]
+
+
+T = TypeVar("T")
+
+
+class Gm(BaseModel, Generic[T]):
+    x: T
 
 
 @tool
@@ -370,3 +377,26 @@ def test_what_is_no_schema_is_refused_before_anything_is_sent(
 ) -> None:
     with pytest.raises(BadRequestError, match="is no schema"):
         make_model().with_structured_output(NO_SCHEMAS[schema], method=method)
+
+
+@pytest.mark.parametrize("way", ["invoke", "stream"])
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+@pytest.mark.parametrize(
+    ("schema", "name"),
+    [
+        (Gm[int], "Gm_int_"),
+        ({"title": "My Tool", "type": "object", "properties": X}, "My_Tool"),
+        ({"title": "N" * 70, "type": "object", "properties": X}, "N" * 64),
+    ],
+    ids=["generic", "space", "long"],
+)
+def test_a_name_is_made_one_the_api_takes(
+    emulator: Emulator, make_model: MakeModel, schema: Any, name: str, method: Any, way: str
+) -> None:
+    emulator.script(
+        [calling(name, '{"x": 1}') if method == "function_calling" else answer('{"x": 1}')]
+    )
+    structured: Any = make_model().with_structured_output(schema, method=method)
+    got = structured.invoke("x") if way == "invoke" else list(structured.stream("x"))[-1]
+    assert got == (Gm[int](x=1) if schema is Gm[int] else {"x": 1})
+    assert sent_schema(emulator)[0] == name
