@@ -49,6 +49,9 @@ def function_of(described: Any, *, strict: bool | None) -> dict[str, Any]:
 
 
 def _of_mapping(described: Mapping[str, Any]) -> dict[str, Any]:
+    if described.get("type") == "function":
+        # OpenAI's APIs hold a function inside, or beside the type; it is no type of JSON's.
+        described = {key: value for key, value in described.items() if key != "type"}
     inner = described.get("function")
     if isinstance(inner, Mapping):
         return _of_mapping(inner)

@@ -92,7 +92,8 @@ def tool_choice_to_wire(
     if choice is True or choice == "any":
         return "required"
     if isinstance(choice, Mapping):
-        if choice.get("type") == "tool" and "name" in choice:
+        # Anthropic's form, and that of OpenAI's Responses API.
+        if choice.get("type") in ("tool", "function") and "name" in choice:
             return _named(choice["name"])
         return {"any": "required", "auto": "auto", "none": "none"}.get(
             str(choice.get("type")), dict(choice)

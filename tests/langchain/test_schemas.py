@@ -400,3 +400,18 @@ def test_a_name_is_made_one_the_api_takes(
     got = structured.invoke("x") if way == "invoke" else list(structured.stream("x"))[-1]
     assert got == (Gm[int](x=1) if schema is Gm[int] else {"x": 1})
     assert sent_schema(emulator)[0] == name
+
+
+@pytest.mark.parametrize("choice", ["pl", {"type": "function", "name": "pl"}], ids=["name", "dict"])
+def test_a_tool_of_the_responses_api_is_wrapped_and_can_be_chosen(
+    emulator: Emulator, make_model: MakeModel, choice: Any
+) -> None:
+    tool = {"type": "function", "description": "d", **FUNCTION, "strict": True}
+    make_model().bind_tools([tool], tool_choice=choice).invoke("x")
+    body = emulator.requests[-1].json
+    function = {"description": "d", **FUNCTION, "strict": True}
+    assert body["tools"] == [{"type": "function", "function": function}]
+    assert body["tool_choice"] == {"type": "function", "function": {"name": "pl"}}
+    make_model().bind_tools([{"type": "function", "name": "now", "description": "d"}]).invoke("x")
+    (bare,) = emulator.requests[-1].json["tools"]
+    assert bare == {"type": "function", "function": {"name": "now", "description": "d"}}
