@@ -22,7 +22,7 @@ from langchain_openrouter_routing._connection import (
     plain_settings,
 )
 from langchain_openrouter_routing.errors import BadRequestError, langchain_errors
-from langchain_openrouter_routing.tools import tool_to_wire
+from langchain_openrouter_routing.tools import tool_choice_to_wire, tool_to_wire
 from openrouter_routing.preferences import (
     NO_PREFERENCES,
     PROVIDER_FIELDS,
@@ -256,7 +256,10 @@ class ChatFields(Connection, BaseChatModel):
             if not isinstance(tools, Sequence):
                 raise BadRequestError(f"tools takes a list, got {type(tools).__name__}")
             # A tool's own fields are nobody's business: what it is for the API is its name and schema.
-            options["tools"] = [tool_to_wire(tool, strict=None) for tool in tools]
+            options["tools"] = wire = [tool_to_wire(tool, strict=None) for tool in tools]
+            choice = tool_choice_to_wire(options.pop("tool_choice", None), wire)
+            if choice is not None:
+                options["tool_choice"] = choice
         body = merged_bodies(body, call.get("extra_body") or {})
         if body:
             options["extra_body"] = body

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any
 
 from langchain_core.utils.function_calling import convert_to_openai_function
@@ -48,6 +49,9 @@ def function_of(described: Any, *, strict: bool | None) -> dict[str, Any]:
 
 
 def _of_mapping(described: Mapping[str, Any]) -> dict[str, Any]:
+    if described.get("type") == "function":
+        # OpenAI's APIs hold a function inside, or beside the type; it is no type of JSON's.
+        described = {key: value for key, value in described.items() if key != "type"}
     inner = described.get("function")
     if isinstance(inner, Mapping):
         return _of_mapping(inner)
@@ -88,6 +92,9 @@ def _of_code(described: Any) -> dict[str, Any]:
 
     if isinstance(described, BaseTool):
         return _recursing(convert_to_openai_function(described), described.tool_call_schema)
+    if isinstance(described, type) and issubclass(described, Enum):
+        # LangChain would describe the constructor of enums.
+        raise TypeError("an enum has no fields: make it a field of a class")
     is_class = isinstance(described, type) and is_basemodel_subclass(described)
     if is_class or is_typeddict(described) or not callable(described):
         return _recursing(convert_to_openai_function(described), described)

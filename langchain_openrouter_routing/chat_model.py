@@ -32,6 +32,7 @@ from langchain_openrouter_routing.profiles import TableProfile, model_profile
 from langchain_openrouter_routing.tools import (
     Method,
     Tool,
+    ToolChoice,
     is_forced,
     is_structured,
     structured_method,
@@ -191,7 +192,7 @@ class ChatOpenRouter(ChatFields):
         self,
         tools: Sequence[Tool],
         *,
-        tool_choice: str | bool | Mapping[str, Any] | None = None,
+        tool_choice: ToolChoice = None,
         strict: bool | None = None,
         parallel_tool_calls: bool | None = None,
         require_parameters: bool | None = None,
@@ -206,7 +207,7 @@ class ChatOpenRouter(ChatFields):
         Args:
             tools: Functions, classes, LangChain tools, and dicts of OpenAI's or Anthropic's shape; dicts of server
                 tools are handed on as they are.
-            tool_choice: `"auto"`, `"none"`, `"any"` (or True, or `"required"`), a tool's name, or the wire's object.
+            tool_choice: `"auto"`, `"none"`, `"any"` (or True, or `"required"`), a tool, its name, or the wire's object.
             strict: Whether arguments must follow the schema exactly.
             parallel_tool_calls: Whether the model may call several tools at once.
             require_parameters: False leaves it off for a forced tool call too.

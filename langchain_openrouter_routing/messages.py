@@ -152,7 +152,7 @@ def _travels_elsewhere(block: Mapping[str, Any]) -> bool:
 
 def _tool_calls(message: AIMessage, blocks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     calls = [
-        _call(call["id"], call["name"], json.dumps(call["args"], ensure_ascii=False))
+        _call(call["id"], call["name"], _arguments(call["name"], call["args"]))
         for call in message.tool_calls
     ]
     calls += [
@@ -162,9 +162,16 @@ def _tool_calls(message: AIMessage, blocks: Iterable[dict[str, Any]]) -> list[di
     known = {call["id"] for call in calls}
     for block in blocks:
         if block.get("type") == "tool_use" and block.get("id") not in known:
-            arguments = json.dumps(block.get("input") or {}, ensure_ascii=False)
+            arguments = _arguments(block.get("name"), block.get("input") or {})
             calls.append(_call(block.get("id"), block.get("name"), arguments))
     return calls
+
+
+def _arguments(name: str | None, arguments: object) -> str:
+    try:
+        return json.dumps(arguments, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadRequestError(f"the arguments of tool call {name!r} are no JSON: {error}") from None
 
 
 def _call(call_id: str | None, name: str | None, arguments: str) -> dict[str, Any]:

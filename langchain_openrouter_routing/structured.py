@@ -85,11 +85,11 @@ def _by_function(
             f"method='function_calling' takes the schema of an object, and this one is of type {kind!r}: "
             "use method='json_schema'"
         )
-    name = function["name"]
+    name = _legal_name(function["name"])
     traced = {"method": "function_calling", "strict": strict}
     # What the caller said about require_parameters is already in the model's preferences.
     bound = model.bind_tools(
-        [{"type": "function", "function": function}],
+        [{"type": "function", "function": {**function, "name": name}}],
         tool_choice=name,
         require_parameters=False,
         **_format(function, traced),
@@ -104,13 +104,17 @@ def _by_schema(
     function = _function(schema, strict)
     wire = _response_schema(schema)
     described = dict(wire) if wire is not None else _as_response_schema(function)
-    described["name"] = re.sub(r"[^a-zA-Z0-9_-]", "_", described.get("name") or "answer")[:64]
+    described["name"] = _legal_name(described.get("name") or "answer")
     if strict is not None:
         described["strict"] = strict
     response_format = {"type": "json_schema", "json_schema": described}
     traced = {"method": "json_schema", "strict": strict}
     bound = model.bind(response_format=response_format, **_format(function, traced), **kwargs)
     return bound, TextParser(shape=_shape(schema))
+
+
+def _legal_name(name: object) -> str:
+    return re.sub(r"[^a-zA-Z0-9_-]", "_", str(name))[:64]
 
 
 def _as_response_schema(function: Mapping[str, Any]) -> dict[str, Any]:

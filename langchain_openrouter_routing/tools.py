@@ -17,6 +17,8 @@ _DESCRIBED = frozenset(("name", "title", "function", "$ref"))
 _JSON_TYPES = frozenset(("object", "array", "string", "number", "integer", "boolean", "null"))
 Tool = Mapping[str, Any] | type | Callable[..., Any] | Runnable[Any, Any]
 """A tool as users write it; LangChain's own, `BaseTool`, are runnables."""
+ToolChoice = str | bool | Tool | None
+"""Which tool the model must or may call, as users write it."""
 
 
 def tool_to_wire(tool: Tool, *, strict: bool | None) -> dict[str, Any]:
@@ -76,9 +78,13 @@ def _is_function(tool: Mapping[str, Any]) -> bool:
 
 
 def tool_choice_to_wire(
-    choice: str | bool | Mapping[str, Any] | None, tools: Sequence[Mapping[str, Any]]
+    choice: ToolChoice, tools: Sequence[Mapping[str, Any]]
 ) -> str | dict[str, Any] | None:
     """Return which tool the model must or may call, as the API takes it; None where nothing was said.
+
+    Args:
+        choice: What was said: a word, a tool or its name, or an object of OpenAI's or Anthropic's form.
+        tools: The tools as the API takes them.
 
     Raises:
         BadRequestError: It names a tool that is not there.
@@ -92,17 +98,23 @@ def tool_choice_to_wire(
     if choice is True or choice == "any":
         return "required"
     if isinstance(choice, Mapping):
-        if choice.get("type") == "tool" and "name" in choice:
+        # Anthropic's form, and that of OpenAI's Responses API.
+        if choice.get("type") in ("tool", "function") and "name" in choice:
             return _named(choice["name"])
         return {"any": "required", "auto": "auto", "none": "none"}.get(
             str(choice.get("type")), dict(choice)
         )
-    if choice in ("auto", "none", "required"):
+    if isinstance(choice, str) and choice in ("auto", "none", "required"):
         return choice
-    names = [tool["function"]["name"] for tool in tools if "function" in tool]
-    if choice not in names:
-        raise BadRequestError(f"tool_choice={choice!r} names no tool; there are {names!r}")
-    return _named(choice)
+    named = choice if isinstance(choice, str) else _named_function(choice, None)["name"]
+    names = [
+        function.get("name")
+        for tool in tools
+        if isinstance(function := tool.get("function"), Mapping)
+    ]
+    if named not in names:
+        raise BadRequestError(f"tool_choice={named!r} names no tool; there are {names!r}")
+    return _named(named)
 
 
 def _named(name: str) -> dict[str, Any]:
@@ -134,4 +146,11 @@ def is_structured(response_format: object) -> bool:
 
 def is_forced(choice: str | Mapping[str, Any] | None) -> bool:
     """Say whether a tool choice leaves the model no other way than to call a tool."""
-    return choice == "required" or isinstance(choice, Mapping)
+    if not isinstance(choice, Mapping):
+        return choice == "required"
+    if choice.get("type") != "allowed_tools":
+        return True
+    # In one of OpenAI's APIs the tools stand inside, in the other beside the type.
+    inner = choice.get("allowed_tools")
+    allowed = inner if isinstance(inner, Mapping) else choice
+    return allowed.get("mode") == "required"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Generic, Literal, TypedDict, TypeVar
 
 import pydantic.v1
 import pytest
@@ -61,6 +63,25 @@ class Home(BaseModel):
     ages: dict[str, int]
     notes: dict[str, Any]
     owner: Pl | None = None
+
+
+class Endless(TypedDict):
+    kids: list[Endless]
+
+
+class Color(Enum):
+    RED = "red"
+
+
+class Uncallable(BaseModel):
+    f: Callable[[int], int]
+
+
+T = TypeVar("T")
+
+
+class Gm(BaseModel, Generic[T]):
+    x: T
 
 
 @tool
@@ -334,3 +355,63 @@ def test_a_strict_tool_without_parameters_takes_none(
     assert schema == {"type": "object", "properties": {}, "additionalProperties": False}
     make_model().bind_tools([{"name": "x", "description": "d"}]).invoke("x")
     assert emulator.requests[-1].json["tools"][0]["function"] == {"name": "x", "description": "d"}
+
+
+NO_SCHEMAS: dict[str, Any] = {
+    "list": list[int],
+    "int": int,
+    "union": int | str,
+    "optional": Pl | None,
+    "instance": Pl(x=1),
+    "endless": Endless,
+    "enum": Color,
+    "no json": Uncallable,
+    "text": "Pl",
+}
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+@pytest.mark.parametrize("schema", NO_SCHEMAS)
+def test_what_is_no_schema_is_refused_before_anything_is_sent(
+    make_model: MakeModel, schema: str, method: Any
+) -> None:
+    with pytest.raises(BadRequestError, match="is no schema"):
+        make_model().with_structured_output(NO_SCHEMAS[schema], method=method)
+
+
+@pytest.mark.parametrize("way", ["invoke", "stream"])
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+@pytest.mark.parametrize(
+    ("schema", "name"),
+    [
+        (Gm[int], "Gm_int_"),
+        ({"title": "My Tool", "type": "object", "properties": X}, "My_Tool"),
+        ({"title": "N" * 70, "type": "object", "properties": X}, "N" * 64),
+    ],
+    ids=["generic", "space", "long"],
+)
+def test_a_name_is_made_one_the_api_takes(
+    emulator: Emulator, make_model: MakeModel, schema: Any, name: str, method: Any, way: str
+) -> None:
+    emulator.script(
+        [calling(name, '{"x": 1}') if method == "function_calling" else answer('{"x": 1}')]
+    )
+    structured: Any = make_model().with_structured_output(schema, method=method)
+    got = structured.invoke("x") if way == "invoke" else list(structured.stream("x"))[-1]
+    assert got == (Gm[int](x=1) if schema is Gm[int] else {"x": 1})
+    assert sent_schema(emulator)[0] == name
+
+
+@pytest.mark.parametrize("choice", ["pl", {"type": "function", "name": "pl"}], ids=["name", "dict"])
+def test_a_tool_of_the_responses_api_is_wrapped_and_can_be_chosen(
+    emulator: Emulator, make_model: MakeModel, choice: Any
+) -> None:
+    tool = {"type": "function", "description": "d", **FUNCTION, "strict": True}
+    make_model().bind_tools([tool], tool_choice=choice).invoke("x")
+    body = emulator.requests[-1].json
+    function = {"description": "d", **FUNCTION, "strict": True}
+    assert body["tools"] == [{"type": "function", "function": function}]
+    assert body["tool_choice"] == {"type": "function", "function": {"name": "pl"}}
+    make_model().bind_tools([{"type": "function", "name": "now", "description": "d"}]).invoke("x")
+    (bare,) = emulator.requests[-1].json["tools"]
+    assert bare == {"type": "function", "function": {"name": "now", "description": "d"}}

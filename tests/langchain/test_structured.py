@@ -192,6 +192,13 @@ def weather(city: str) -> str:
     return f"Sun over {city}."
 
 
+NAMED = [{"type": "function", "function": {"name": "weather"}}]
+ALLOWED: list[tuple[Any, bool]] = [
+    ({"type": "allowed_tools", "mode": "auto", "tools": NAMED}, False),
+    ({"type": "allowed_tools", "mode": "required", "tools": NAMED}, True),
+    ({"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": NAMED}}, False),
+]
+
 CHOICES: list[tuple[Any, Any, bool]] = [
     (None, None, False),
     (False, None, False),
@@ -213,10 +220,14 @@ CHOICES: list[tuple[Any, Any, bool]] = [
     ),
     ({"type": "any"}, "required", True),
     ({"type": "auto"}, "auto", False),
+    (weather, {"type": "function", "function": {"name": "weather"}}, True),
+    *((allowed, allowed, forced) for allowed, forced in ALLOWED),
 ]
 
 
-@pytest.mark.parametrize(("choice", "wire", "forced"), CHOICES, ids=repr)
+@pytest.mark.parametrize(
+    ("choice", "wire", "forced"), CHOICES, ids=lambda told: getattr(told, "name", str(told))
+)
 def test_a_tool_choice_reaches_the_wire(
     emulator: Emulator, make_model: MakeModel, choice: Any, wire: Any, forced: bool
 ) -> None:
@@ -229,8 +240,24 @@ def test_a_tool_choice_reaches_the_wire(
 
 
 def test_a_choice_of_no_tool_is_refused(make_model: MakeModel) -> None:
-    with pytest.raises(BadRequestError, match="names no tool; there are \\['weather'\\]"):
-        make_model().bind_tools([weather], tool_choice="wether")
+    for ask in (
+        lambda: make_model().bind_tools([weather], tool_choice="wether"),
+        lambda: make_model().invoke("x", tools=[weather], tool_choice="wether"),
+    ):
+        with pytest.raises(BadRequestError, match="names no tool; there are \\['weather'\\]"):
+            ask()
+
+
+@pytest.mark.parametrize(
+    ("choice", "wire", "forced"), CHOICES, ids=lambda told: getattr(told, "name", str(told))
+)
+def test_a_tool_choice_of_a_call_is_converted_too(
+    emulator: Emulator, make_model: MakeModel, choice: Any, wire: Any, forced: bool
+) -> None:
+    make_model().bind(tools=[weather], tool_choice=choice).invoke("x")
+    make_model().bind(tools=[weather]).invoke("x", tool_choice=choice)
+    make_model().invoke("x", tools=[weather], tool_choice=choice)
+    assert [request.json.get("tool_choice") for request in emulator.requests] == [wire] * 3
 
 
 def test_no_tools_are_not_sent(emulator: Emulator, make_model: MakeModel) -> None:
