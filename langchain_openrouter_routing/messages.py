@@ -16,7 +16,12 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from langchain_openrouter_routing._content import content_to_wire, is_replayed, part_to_wire
+from langchain_openrouter_routing._content import (
+    content_to_wire,
+    is_replayed,
+    part_to_wire,
+    parts_to_wire,
+)
 from langchain_openrouter_routing.errors import BadRequestError
 from openrouter_routing._tool_calls import replayable_arguments
 
@@ -82,7 +87,7 @@ def _human(message: HumanMessage) -> list[WireMessage]:
         if isinstance(block, Mapping) and block.get("type") == "tool_result":
             results.append(_tool_result(block))
         else:
-            parts.append(part_to_wire(block))
+            parts.extend(parts_to_wire(block))
     if parts or not results:
         return [*results, {**_head(message, "user"), "content": parts}]
     return results
@@ -133,9 +138,10 @@ def _assistant_content(
     if isinstance(content, str):
         return content or (None if has_calls else "")
     parts = [
-        part_to_wire(block)
+        part
         for block in content
         if isinstance(block, str) or not _travels_elsewhere(block)
+        for part in parts_to_wire(block)
     ]
     if all(part.keys() == {"type", "text"} for part in parts):
         return "".join(part["text"] for part in parts) or (None if has_calls else "")
