@@ -108,9 +108,13 @@ def _assistant(message: AIMessage) -> WireMessage:
     dicts = [block for block in blocks if isinstance(block, dict)]
     wire = _head(message, "assistant")
     calls = _tool_calls(message, dicts)
-    wire["content"] = _assistant_content(message.content, has_calls=bool(calls))
+    # What came before tool calls; the function's message that answers it is sent too.
+    function_call = None if calls else kwargs.get("function_call")
+    wire["content"] = _assistant_content(message.content, has_calls=bool(calls or function_call))
     if calls:
         wire["tool_calls"] = calls
+    elif function_call:
+        wire["function_call"] = function_call
     if details := kwargs.get("reasoning_details") or _reasoning_details(dicts):
         wire["reasoning_details"] = details
     else:
