@@ -22,7 +22,7 @@ from langchain_openrouter_routing._connection import (
     plain_settings,
 )
 from langchain_openrouter_routing.errors import BadRequestError, langchain_errors
-from langchain_openrouter_routing.tools import tool_choice_to_wire, tool_to_wire
+from langchain_openrouter_routing.tools import parallel_calls, tool_choice_to_wire, tool_to_wire
 from openrouter_routing.preferences import (
     NO_PREFERENCES,
     PROVIDER_FIELDS,
@@ -257,9 +257,11 @@ class ChatFields(Connection, BaseChatModel):
                 raise BadRequestError(f"tools takes a list, got {type(tools).__name__}")
             # A tool's own fields are nobody's business: what it is for the API is its name and schema.
             options["tools"] = wire = [tool_to_wire(tool, strict=None) for tool in tools]
-            choice = tool_choice_to_wire(options.pop("tool_choice", None), wire)
-            if choice is not None:
+            said = options.pop("tool_choice", None)
+            if (choice := tool_choice_to_wire(said, wire)) is not None:
                 options["tool_choice"] = choice
+            if (parallel := parallel_calls(said)) is not None and "parallel_tool_calls" not in call:
+                options["parallel_tool_calls"] = parallel
         body = merged_bodies(body, call.get("extra_body") or {})
         if body:
             options["extra_body"] = body

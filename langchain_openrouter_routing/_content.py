@@ -38,7 +38,35 @@ def content_to_wire(content: str | Iterable[str | Mapping[str, Any]]) -> str | l
     """Return a message's content as the wire takes it: text stays text, blocks become parts."""
     if isinstance(content, str):
         return content
-    return [part_to_wire(block) for block in content]
+    return [part for block in content for part in parts_to_wire(block)]
+
+
+def parts_to_wire(block: str | Mapping[str, Any]) -> list[Part]:
+    """Return one block as the parts it becomes: a document of Anthropic's can hold texts and images.
+
+    Args:
+        block: Text, or a block of any shape that `part_to_wire` takes.
+
+    Raises:
+        BadRequestError: A media block holds neither data nor an address.
+
+    Example:
+        >>> image = {"type": "image", "url": "https://x.example/a.png"}
+        >>> source = {"type": "content", "content": [{"type": "text", "text": "See:"}, image]}
+        >>> [part["type"] for part in parts_to_wire({"type": "document", "source": source})]
+        ['text', 'image_url']
+    """
+    source = _mapping(block.get("source")) if isinstance(block, Mapping) else {}
+    inner = source.get("content") if source.get("type") == "content" else None
+    if isinstance(block, str) or block.get("type") != "document" or not isinstance(inner, list):
+        return [part_to_wire(block)]
+    parts = [part_to_wire(item) for item in inner]
+    if all(part.keys() == {"type", "text"} for part in parts):
+        return [part_to_wire(block)]
+    cache_control = block.get("cache_control")
+    # A whole block is cached up to its last part.
+    last = {**parts[-1], "cache_control": cache_control} if cache_control else parts[-1]
+    return [*parts[:-1], last]
 
 
 def part_to_wire(block: str | Mapping[str, Any]) -> Part:

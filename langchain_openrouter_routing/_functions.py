@@ -61,6 +61,8 @@ def _of_mapping(described: Mapping[str, Any]) -> dict[str, Any]:
         told = {"name": described.get("name"), "parameters": described["input_schema"]}
         if "description" in described:
             told["description"] = described["description"]
+        if isinstance(strict := described.get("strict"), bool):
+            told["strict"] = strict
     elif isinstance(described.get("schema"), Mapping):
         kept = {key: described[key] for key in _KEPT if key in described}
         told = {**kept, "parameters": dict(described["schema"])}

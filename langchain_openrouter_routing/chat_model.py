@@ -35,6 +35,7 @@ from langchain_openrouter_routing.tools import (
     ToolChoice,
     is_forced,
     is_structured,
+    parallel_calls,
     structured_method,
     tool_choice_to_wire,
     tool_to_wire,
@@ -228,7 +229,10 @@ class ChatOpenRouter(ChatFields):
         wire = [tool_to_wire(tool, strict=strict) for tool in tools]
         choice = tool_choice_to_wire(tool_choice, wire)
         options: dict[str, Any] = {"tools": wire, "tool_choice": choice}
-        options["parallel_tool_calls"] = parallel_tool_calls
+        told = parallel_calls(tool_choice) if wire else None
+        options["parallel_tool_calls"] = (
+            told if parallel_tool_calls is None else parallel_tool_calls
+        )
         bound = {name: value for name, value in options.items() if value is not None}
         model = self
         forced = is_forced(choice) or is_structured(kwargs.get("response_format"))

@@ -16,7 +16,12 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from langchain_openrouter_routing._content import content_to_wire, is_replayed, part_to_wire
+from langchain_openrouter_routing._content import (
+    content_to_wire,
+    is_replayed,
+    part_to_wire,
+    parts_to_wire,
+)
 from langchain_openrouter_routing.errors import BadRequestError
 from openrouter_routing._tool_calls import replayable_arguments
 
@@ -82,7 +87,7 @@ def _human(message: HumanMessage) -> list[WireMessage]:
         if isinstance(block, Mapping) and block.get("type") == "tool_result":
             results.append(_tool_result(block))
         else:
-            parts.append(part_to_wire(block))
+            parts.extend(parts_to_wire(block))
     if parts or not results:
         return [*results, {**_head(message, "user"), "content": parts}]
     return results
@@ -103,9 +108,13 @@ def _assistant(message: AIMessage) -> WireMessage:
     dicts = [block for block in blocks if isinstance(block, dict)]
     wire = _head(message, "assistant")
     calls = _tool_calls(message, dicts)
-    wire["content"] = _assistant_content(message.content, has_calls=bool(calls))
+    # What came before tool calls; the function's message that answers it is sent too.
+    function_call = None if calls else kwargs.get("function_call")
+    wire["content"] = _assistant_content(message.content, has_calls=bool(calls or function_call))
     if calls:
         wire["tool_calls"] = calls
+    elif function_call:
+        wire["function_call"] = function_call
     if details := kwargs.get("reasoning_details") or _reasoning_details(dicts):
         wire["reasoning_details"] = details
     else:
@@ -133,9 +142,10 @@ def _assistant_content(
     if isinstance(content, str):
         return content or (None if has_calls else "")
     parts = [
-        part_to_wire(block)
+        part
         for block in content
         if isinstance(block, str) or not _travels_elsewhere(block)
+        for part in parts_to_wire(block)
     ]
     if all(part.keys() == {"type", "text"} for part in parts):
         return "".join(part["text"] for part in parts) or (None if has_calls else "")

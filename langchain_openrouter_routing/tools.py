@@ -117,6 +117,17 @@ def tool_choice_to_wire(
     return _named(named)
 
 
+def parallel_calls(choice: ToolChoice) -> bool | None:
+    """Return what a tool choice of Anthropic's form says about several calls at once; None where it says nothing.
+
+    Example:
+        >>> parallel_calls({"type": "auto", "disable_parallel_tool_use": True})
+        False
+    """
+    disabled = isinstance(choice, Mapping) and choice.get("disable_parallel_tool_use") is True
+    return False if disabled else None
+
+
 def _named(name: str) -> dict[str, Any]:
     return {"type": "function", "function": {"name": name}}
 

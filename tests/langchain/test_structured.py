@@ -393,3 +393,27 @@ def test_what_the_schema_becomes_is_not_given_too(
     (name,) = given
     with pytest.raises(BadRequestError, match=f"makes {name} from the schema itself"):
         make_model().with_structured_output(City, method=method, **given)
+
+
+ANTHROPIC_TOOL = {"name": "news", "input_schema": {"type": "object", "properties": {}}}
+
+
+def test_strict_of_anthropics_form_is_kept(emulator: Emulator, make_model: MakeModel) -> None:
+    make_model().bind_tools([{**ANTHROPIC_TOOL, "strict": True}]).invoke("x")
+    assert sent(emulator)["tools"][0]["function"]["strict"] is True
+
+
+@pytest.mark.parametrize("kind", ["auto", "any", "tool"])
+def test_a_choice_of_anthropics_form_can_forbid_parallel_calls(
+    emulator: Emulator, make_model: MakeModel, kind: str
+) -> None:
+    choice = {"type": kind, "name": "news", "disable_parallel_tool_use": True}
+    make_model().bind_tools([ANTHROPIC_TOOL], tool_choice=choice).invoke("x")
+    make_model().invoke("x", tools=[ANTHROPIC_TOOL], tool_choice=choice)
+    make_model(parallel_tool_calls=True).invoke("x", tools=[ANTHROPIC_TOOL], tool_choice=choice)
+    assert [request.json["parallel_tool_calls"] for request in emulator.requests] == [False] * 3
+    allowing = {**choice, "disable_parallel_tool_use": False}
+    make_model().bind_tools([ANTHROPIC_TOOL], tool_choice=allowing).invoke("x")
+    assert "parallel_tool_calls" not in sent(emulator)
+    make_model().bind_tools([], tool_choice=choice).invoke("x")
+    assert "parallel_tool_calls" not in sent(emulator)
