@@ -43,7 +43,7 @@ def function_of(described: Any, *, strict: bool | None) -> dict[str, Any]:
         function = _of_mapping(described) if isinstance(described, Mapping) else _of_code(described)
     except _UNFIT as error:
         raise BadRequestError(
-            f"{described!r:.200} is no schema and no tool: {type(error).__name__}: {' '.join(str(error).split())}"
+            f"{described!r:.200} is no tool and no schema: {type(error).__name__}: {' '.join(str(error).split())}"
         ) from None
     return function if strict is None else _with_strict(function, strict=strict)
 

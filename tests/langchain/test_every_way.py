@@ -461,7 +461,7 @@ def test_bound_headers_travel_and_stay_hidden(emulator: Emulator, make_model: Ma
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        ({"tools": ["x"]}, "'x' is no schema and no tool"),
+        ({"tools": ["x"]}, "'x' is no tool and no schema"),
         ({"tools": 5}, "tools takes a list"),
         ({"extra_body": "abc"}, "extra_body takes a dict"),
         ({"extra_headers": "abc"}, "extra_headers takes a mapping"),

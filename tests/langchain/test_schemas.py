@@ -375,7 +375,7 @@ NO_SCHEMAS: dict[str, Any] = {
 def test_what_is_no_schema_is_refused_before_anything_is_sent(
     make_model: MakeModel, schema: str, method: Any
 ) -> None:
-    with pytest.raises(BadRequestError, match="is no schema"):
+    with pytest.raises(BadRequestError, match="is no tool and no schema"):
         make_model().with_structured_output(NO_SCHEMAS[schema], method=method)
 
 
