@@ -295,9 +295,9 @@ async def test_objects_where_the_wire_has_its_own_name_the_method_that_takes_the
 
 
 def test_nothing_far_off_is_recommended(llm: OpenRouter) -> None:
-    # As like "quantizations" as "functions" is, which means tools elsewhere.
-    with pytest.raises(errors.BadRequestError, match="unknown argument 'fractions'") as caught:
-        llm.complete("Hi", fractions=[])
+    # It is as like "quantizations" as "functions" is, which means tools elsewhere.
+    with pytest.raises(errors.BadRequestError, match="unknown argument 'citations'") as caught:
+        llm.complete("Hi", citations=[])
     assert "did you mean" not in caught.value.message
     with pytest.raises(errors.BadRequestError, match="did you mean 'tools'"):
         llm.complete("Hi", functions=[])
