@@ -101,29 +101,12 @@ def test_closing_while_a_retry_is_waited_for_sends_nothing_more(server: Scripted
     assert len(server.requests) == 1
 
 
-async def test_another_task_may_close_a_stream(server: ScriptedServer) -> None:
-    server.play(stream_answer(chunk("Be"), HANG))
-    stream = async_client(server).stream(MESSAGES, model=MODEL)
-    begun = asyncio.Event()
-
-    async def read() -> None:
-        async for _ in stream:
-            begun.set()
-
-    task = asyncio.create_task(read())
-    await begun.wait()
-    await asyncio.sleep(0)  # the reader is back at the connection
-    await stream.aclose()
-    with pytest.raises(StreamInterruptedError) as caught:
-        await asyncio.wait_for(task, 20)
-    assert (caught.value.code, caught.value.partial.text) == ("closed", "Be")
-    assert await asyncio.to_thread(server.wait_for, server.requests[0].disconnected.is_set)
-
-
-async def test_with_your_own_client_too(server: ScriptedServer) -> None:
+@pytest.mark.parametrize("own_client", [False, True])
+async def test_another_task_may_close_a_stream(server: ScriptedServer, own_client: bool) -> None:
     server.play(stream_answer(chunk("Be"), HANG))
     async with httpx.AsyncClient() as http:
-        stream = async_client(server, http_async_client=http).stream(MESSAGES, model=MODEL)
+        client = async_client(server, http_async_client=http if own_client else None)
+        stream = client.stream(MESSAGES, model=MODEL)
         begun = asyncio.Event()
 
         async def read() -> None:
@@ -132,11 +115,12 @@ async def test_with_your_own_client_too(server: ScriptedServer) -> None:
 
         task = asyncio.create_task(read())
         await begun.wait()
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # the reader is back at the connection
         await stream.aclose()
         with pytest.raises(StreamInterruptedError) as caught:
             await asyncio.wait_for(task, 20)
-    assert caught.value.code == "closed"
+        assert (caught.value.code, caught.value.partial.text) == ("closed", "Be")
+        assert await asyncio.to_thread(server.wait_for, server.requests[0].disconnected.is_set)
 
 
 def test_a_request_made_with_the_last_delta_is_left_alone(server: ScriptedServer) -> None:
